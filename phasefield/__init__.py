@@ -1,0 +1,61 @@
+"""Phase-field simulation by FFT on one shared gradient-energy term κ/2 |∇φ|².
+
+    import phasefield as pf
+    run = pf.run("scenarios/spinodal.yaml", {"model.gradient_energy": 1.0})
+    run.fields, run.history
+    print(pf.verify(run))
+
+Names are loaded when first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phasefield.analysis.stability import LinearStability, linear_stability
+    from phasefield.analysis.verify import Verdict, verify
+    from phasefield.errors import InputError, Interrupted, NumericalError, PhasefieldError
+    from phasefield.output.reader import Run
+    from phasefield.runner import run
+    from phasefield.scenario import load_scenario
+    from phasefield.simulation import Simulation
+
+__all__ = [
+    "InputError",
+    "Interrupted",
+    "LinearStability",
+    "NumericalError",
+    "PhasefieldError",
+    "Run",
+    "Simulation",
+    "Verdict",
+    "linear_stability",
+    "load_scenario",
+    "run",
+    "verify",
+]
+
+_HOMES = {
+    "InputError": "errors",
+    "Interrupted": "errors",
+    "LinearStability": "analysis.stability",
+    "NumericalError": "errors",
+    "PhasefieldError": "errors",
+    "Run": "output.reader",
+    "Simulation": "simulation",
+    "Verdict": "analysis.verify",
+    "linear_stability": "analysis.stability",
+    "load_scenario": "scenario",
+    "run": "runner",
+    "verify": "analysis.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("phasefield.output.provenance").package_version()
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
