@@ -1,0 +1,85 @@
+"""The one object that knows the device.
+
+Everything above asks a `Backend` for its kernels, its compiled formulas and its arrays, and never which device it is.
+The CPU backend owns the number of threads and the FFT engine; `kernels.gpu` is loaded only when a GPU is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasefield.errors import InputError
+from phasefield.registry import lookup, register
+
+if TYPE_CHECKING:
+    from phasefield.kernels.expressions import Expression
+    from phasefield.kernels.stages import Stage
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+
+
+def available_threads() -> int:
+    """Cores this process may use (its affinity mask where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@register("backend", "cpu")
+class CpuBackend:
+    """Numba kernels and a thread pool on the CPU."""
+
+    device = "cpu"
+    xp = np
+
+    def __init__(self, precision: str = "double", threads: int | None = None):
+        self.precision = precision
+        self.dtype = np.dtype(PRECISIONS[precision])
+        self.threads = threads or available_threads()
+        self.kernels: Any = importlib.import_module("phasefield.kernels.cpu")
+
+    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression]) -> Any:
+        """Compiled potential and energy of a pointwise free-energy density; see `kernels.codegen`."""
+        from phasefield.kernels.codegen import compile_pointwise
+
+        return compile_pointwise(density, derivatives, self.dtype.name)
+
+    def compile_stages(self, stages: Sequence[Stage]) -> list[Any]:
+        """One compiled spectral kernel per stage of a time scheme; see `kernels.stages`."""
+        from phasefield.kernels.codegen import load_module
+        from phasefield.kernels.stages import cpu_source
+
+        return [load_module(cpu_source(i, stages), "stage").stage for i in range(len(stages))]
+
+    def to_host(self, array: Any) -> np.ndarray:
+        return np.asarray(array)
+
+    def to_device(self, array: np.ndarray) -> Any:
+        return np.ascontiguousarray(array, self.dtype)
+
+
+def make_backend(device: str = "auto", precision: str = "double", threads: int | None = None) -> Any:
+    """The backend of a device: `cpu`, `gpu`, or `auto` (the GPU where CuPy finds one, else the CPU).
+
+    Raises:
+        InputError: unknown device, or `gpu` without CuPy or without a usable GPU.
+    """
+    if device not in ("auto", "cpu", "gpu"):
+        raise InputError(f"unknown device '{device}'; valid names: auto, cpu, gpu")
+    if threads is not None and threads < 1:
+        raise InputError(f"the number of threads must be at least 1, got {threads}")
+    if device != "cpu":
+        try:
+            gpu = importlib.import_module("phasefield.kernels.gpu")
+            gpu.require_device()
+        except (ImportError, InputError) as error:
+            if device == "gpu":
+                raise InputError(f"no GPU can be used: {error}") from None
+        else:
+            return gpu.GpuBackend(precision)
+    return lookup("backend", "cpu")(precision, threads)
