@@ -1,0 +1,274 @@
+"""Two passes over memory: the whole of a stage, on the CPU.
+
+A Fourier array is `(fields, n0, R)`: n0 belongs to the slowest axis of the grid, R to everything else, padded to whole
+blocks. A stage is
+
+* a *spectral pass* over blocks of columns: transform along the slowest axis, update the modes, transform back;
+* a *real pass* over blocks of rows (2-D) or planes (3-D): inverse transform along the remaining axes, pointwise
+  physics, forward transform again.
+
+Between the passes the work array holds half-transformed data. Blocks have a fixed size that does not depend on the
+number of threads, each is handled by one thread with single-threaded transforms, and sums are kept per block and added
+in order: the bits of a run do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from phasefield.registry import register
+from phasefield.spectral.grid import Grid
+from phasefield.spectral.symbols import axis_symbol
+from phasefield.spectral.transforms import Engine
+
+# A block should stay in the second-level cache together with what the stage reads beside it.
+CACHE_BYTES = 256 * 1024
+# Below this many cells a second thread costs more than it brings.
+SERIAL_CELLS = 96 * 96
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Geometry of the stored modes: k̃² = k0[a] + kr[r], and how many modes of the full spectrum each stands for."""
+
+    k0: np.ndarray
+    kr: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def k2(self) -> np.ndarray:
+        """k̃² of every stored mode, shape (n0, R)."""
+        return self.k0[:, None] + self.kr[None, :]
+
+
+class _Pool:
+    """Contiguous shares of the blocks on a fixed set of threads; the calling thread takes the first share."""
+
+    def __init__(self, threads: int):
+        self.threads = threads
+        self._executor = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+
+    def run(self, work: Callable[[int, int, int], None], blocks: int) -> None:
+        """Call work(thread, first, last) so that [first, last) covers all blocks."""
+        if self._executor is None:
+            work(0, 0, blocks)
+            return
+        bounds = [blocks * t // self.threads for t in range(self.threads + 1)]
+        futures = [
+            self._executor.submit(work, t, bounds[t], bounds[t + 1])
+            for t in range(1, self.threads)
+            if bounds[t + 1] > bounds[t]
+        ]
+        try:
+            work(0, bounds[0], bounds[1])
+        finally:
+            for future in futures:
+                future.result()
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()
+
+
+@register("sweep", "cpu")
+class Sweep:
+    """Buffers and passes for `fields` real fields on a periodic grid.
+
+    Attributes: `shape_hat` (fields, n0, R) of Fourier arrays; `work`, the half-transformed array between passes;
+    `sums_width`, how many numbers a kernel may add up per block.
+    """
+
+    sums_width = 16
+
+    def __init__(
+        self,
+        grid: Grid,
+        fields: int,
+        kernels: object,
+        engine: Engine,
+        threads: int = 1,
+        dtype: type = np.float64,
+        block_bytes: int = CACHE_BYTES,
+    ):
+        self.grid, self.fields, self.engine, self.kernels = grid, fields, engine, kernels
+        self.dtype = np.dtype(dtype)
+        self.complex_dtype = np.result_type(self.dtype, np.complex64)
+        nz, ny, nx = grid.shape3
+        self._n0, self._middle = {1: (1, 1), 2: (ny, 1), 3: (nz, ny)}[grid.dimensions]
+        self._nx, self._modes_x = nx, nx // 2 + 1
+        item = self.complex_dtype.itemsize
+        self._pad_x = -(-self._modes_x // 4) * 4 if grid.dimensions == 3 else self._modes_x
+        columns = self._middle * self._pad_x
+        width = max(4, min(block_bytes // (item * self._n0 * fields), 128) // 4 * 4)
+        self.block_columns = min(width, -(-columns // 4) * 4)
+        self._column_blocks = -(-columns // self.block_columns)
+        # A row length that is a multiple of 4096 bytes would send a whole column into the same cache sets.
+        while self._n0 > 1 and (self._column_blocks * self.block_columns * item) % 4096 == 0:
+            self._column_blocks += 1
+        self.shape_hat = (fields, self._n0, self._column_blocks * self.block_columns)
+        row_bytes = fields * self._middle * nx * self.dtype.itemsize
+        self.block_rows = int(min(max(1, block_bytes // row_bytes), self._n0))
+        self._row_blocks = -(-self._n0 // self.block_rows)
+        self.threads = threads if grid.cells >= SERIAL_CELLS else 1
+        self._pool = _Pool(self.threads)
+        self.work = self.empty_hat()
+        self._make_buffers()
+        self.sums = np.zeros((max(self._column_blocks, self._row_blocks), self.sums_width))
+
+    def empty_hat(self) -> np.ndarray:
+        """A new Fourier array full of zeros (the padding has to stay zero)."""
+        return np.zeros(self.shape_hat, self.complex_dtype)
+
+    def real_view(self, u_hat: np.ndarray) -> np.ndarray:
+        """The same memory as (fields, n0, 2 R) real numbers, the form in which kernels take it."""
+        return u_hat.view(self.dtype)
+
+    @cached_property
+    def mode_index(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x index, middle index) of every stored column r; −1 marks padding."""
+        r = np.arange(self.shape_hat[2])
+        x, middle = r % self._pad_x, r // self._pad_x
+        padding = (x >= self._modes_x) | (middle >= self._middle)
+        return np.where(padding, -1, x), np.where(padding, -1, middle)
+
+    def modes(self, laplacian: str) -> Modes:
+        """k̃² of the discrete Laplacian and the multiplicity of every stored mode."""
+        axes = self.grid.axes
+        x, middle = self.mode_index
+        valid = x >= 0
+        kr = np.where(valid, axis_symbol(axes[0], laplacian, half=True)[x], 0.0)
+        k0 = np.zeros(1)
+        if self.grid.dimensions >= 2:
+            k0 = axis_symbol(axes[-1], laplacian, half=False)
+        if self.grid.dimensions == 3:
+            kr = kr + np.where(valid, axis_symbol(axes[1], laplacian, half=False)[middle], 0.0)
+        alone = (x == 0) | ((self._nx % 2 == 0) & (x == self._nx // 2))
+        weight = np.where(valid, np.where(alone, 1.0, 2.0), 0.0)
+        return Modes(k0, kr, weight)
+
+    # --- passes -------------------------------------------------------------------------------------------------
+
+    def spectral_pass(
+        self, kernel: Callable, arguments: tuple, *, forward: bool = True, backward: bool = True, scratch_rows: int = 0
+    ) -> np.ndarray:
+        """Columns: forward transform of `work`, kernel(block, start, *arguments, [scratch, sums]), inverse transform.
+
+        With `scratch_rows` the kernel also gets a scratch array of that many rows and its block's row of `sums`.
+        Returns the sums, added over blocks in order.
+        """
+        transform = self.grid.dimensions > 1
+
+        def work(thread: int, first: int, last: int) -> None:
+            block, block_real, scratch = self._column_buffers[thread]
+            for b in range(first, last):
+                columns = self._columns[b]
+                if forward and transform:
+                    self.engine.complex(columns, 1, True, block)
+                elif forward:
+                    block[...] = columns
+                extra = (scratch, self.sums[b]) if scratch_rows else ()
+                kernel(block_real, b * self.block_columns, *arguments, *extra)
+                if backward and transform:
+                    self.engine.complex(block, 1, False, columns)
+                elif backward:
+                    columns[...] = block
+
+        if scratch_rows > self._column_buffers[0][2].shape[0]:
+            self._make_column_buffers(scratch_rows)
+        self.sums[:] = 0.0
+        self._pool.run(work, self._column_blocks)
+        return self.sums[: self._column_blocks].sum(axis=0)
+
+    def real_pass(self, pointwise: Callable, parameters: np.ndarray) -> np.ndarray:
+        """Rows or planes: inverse transform, pointwise(u, parameters, sums), forward transform.
+
+        Returns the per-block sums, shape (blocks, sums_width): what `pointwise` wrote.
+        """
+
+        def work(thread: int, first: int, last: int) -> None:
+            for b in range(first, last):
+                rows = self._rows[b]
+                u, u_flat = self._row_buffers[thread][self._row_tail(b)]
+                self.engine.real_backward(rows, self._row_axes, u)
+                pointwise(u_flat, parameters, self.sums[b])
+                self.engine.real_forward(u, self._row_axes, rows)
+
+        self.sums[:] = 0.0
+        self._pool.run(work, self._row_blocks)
+        return self.sums[: self._row_blocks]
+
+    def forward(self, u: np.ndarray, u_hat: np.ndarray) -> None:
+        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""
+        u = np.asarray(u, self.dtype).reshape(self.fields, self._n0, self._middle, self._nx)
+
+        def work(thread: int, first: int, last: int) -> None:
+            for b in range(first, last):
+                block, _ = self._row_buffers[thread][self._row_tail(b)]
+                block[...] = u[:, b * self.block_rows : b * self.block_rows + block.shape[1]]
+                self.engine.real_forward(block, self._row_axes, self._rows[b])
+
+        self._pool.run(work, self._row_blocks)
+        self.spectral_pass(self.kernels.store_block, (self.real_view(u_hat),), backward=False)
+
+    def backward(self, u_hat: np.ndarray, u: np.ndarray) -> None:
+        """u = real fields of `u_hat`, shape (fields, *grid.shape); leaves `work` spoilt."""
+        target = u.reshape(self.fields, self._n0, self._middle, self._nx)
+
+        def work(thread: int, first: int, last: int) -> None:
+            for b in range(first, last):
+                block, _ = self._row_buffers[thread][self._row_tail(b)]
+                self.engine.real_backward(self._rows[b], self._row_axes, block)
+                target[:, b * self.block_rows : b * self.block_rows + block.shape[1]] = block
+
+        self.load(u_hat)
+        self._pool.run(work, self._row_blocks)
+
+    def load(self, u_hat: np.ndarray) -> None:
+        """work = half-inverse transform of `u_hat`, ready for a real pass."""
+        self.spectral_pass(self.kernels.load_block, (self.real_view(u_hat),), forward=False)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.close()
+
+    # --- buffers ------------------------------------------------------------------------------------------------
+
+    def _row_tail(self, b: int) -> int:
+        """1 for a last block with fewer rows than the others, else 0: index into a thread's row buffers."""
+        return int(b == self._row_blocks - 1 and self._n0 % self.block_rows != 0)
+
+    def _make_buffers(self) -> None:
+        n0, middle, nx, rows = self._n0, self._middle, self._nx, self.block_rows
+        self._row_axes = (2, 3) if middle > 1 else (3,)
+        used = self.work[:, :, : middle * self._pad_x].reshape(self.fields, n0, middle, self._pad_x)
+        assert np.shares_memory(used, self.work)
+        self._rows = [used[:, b * rows : (b + 1) * rows, :, : self._modes_x] for b in range(self._row_blocks)]
+        width = self.block_columns
+        self._columns = [self.work[:, :, b * width : (b + 1) * width] for b in range(self._column_blocks)]
+        self._row_buffers = []
+        for _ in range(self.threads):
+            pair = []
+            for height in (rows, n0 % rows or rows):
+                u = np.zeros((self.fields, height, middle, nx), self.dtype)
+                pair.append((u, u.reshape(self.fields, -1)))
+            self._row_buffers.append(pair)
+        self._make_column_buffers(1)
+
+    def _make_column_buffers(self, scratch_rows: int) -> None:
+        self._column_buffers = []
+        for _ in range(self.threads):
+            block = np.zeros((self.fields, self._n0, self.block_columns), self.complex_dtype)
+            scratch = np.zeros((scratch_rows, 2 * self.block_columns), self.dtype)
+            self._column_buffers.append((block, block.view(self.dtype), scratch))
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of the work array and of all block buffers."""
+        blocks = sum(b.nbytes + s.nbytes for b, _, s in self._column_buffers)
+        rows = sum(u.nbytes for pair in self._row_buffers for u, _ in pair)
+        return self.work.nbytes + blocks + rows + self.sums.nbytes
