@@ -1,0 +1,155 @@
+"""One step of any scheme on any model: the passes of `Sweep` with the stage kernels of the scheme.
+
+The stepper owns the arrays of a run. Between steps `state_hat` holds the Fourier coefficients and the sweep's work array
+the half-transformed explicit part F(u) at the same state, together with its bulk energy and range, so that a step ends by
+knowing the energy of its result. A rejected step costs one more evaluation and leaves the state untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from phasefield.kernels.stages import GRADIENT, RATE_CONSTANT, RATE_LAPLACIAN, STABILISATION, scratch_rows
+from phasefield.models.split import Split
+from phasefield.stepping.schemes import Scheme
+
+
+@dataclass(frozen=True)
+class Energies:
+    """Energies of a state, integrated over the box."""
+
+    bulk: float
+    gradient: float
+
+    @property
+    def total(self) -> float:
+        return self.bulk + self.gradient
+
+    @property
+    def scale(self) -> float:
+        """A magnitude against which round-off in `total` is measured."""
+        return abs(self.bulk) + abs(self.gradient)
+
+
+class Stepper:
+    """Arrays and kernels of a run; `attempt` a step, then `accept` or `restore`."""
+
+    def __init__(self, split: Split, scheme: Scheme, sweep: Any, backend: Any):
+        self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
+        self.modes = sweep.modes(split.model.laplacian)
+        self.rates = split.rates()
+        pointwise = backend.compile_pointwise(split.density, split.derivatives)
+        self._potential = pointwise.potential
+        self._parameters = split.parameters.astype(backend.dtype)
+        self._stages = backend.compile_stages(scheme.stages)
+        self._scratch_rows = scratch_rows(scheme.stages)
+        self.state_hat = sweep.empty_hat()
+        self._value_hat = sweep.empty_hat()
+        self._slots = tuple(sweep.real_view(sweep.empty_hat()) for _ in scheme.stages[:-1])
+        fields = len(split.names)
+        self.energies = Energies(math.nan, math.nan)
+        self.ranges: list[tuple[float, float]] = [(math.nan, math.nan)] * fields
+        self._candidate = self.energies, self.ranges
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def set_state(self, u: np.ndarray) -> None:
+        """Start from real fields, shape (fields, *grid.shape)."""
+        self.sweep.forward(u, self.state_hat)
+        self.restore()
+        self.energies, self.ranges = self._evaluated(self._gradient_energy())
+
+    def set_state_hat(self, u_hat: np.ndarray) -> None:
+        """Start from Fourier coefficients as a checkpoint keeps them: bit for bit the same state."""
+        self.state_hat[...] = u_hat
+        self.restore()
+        self.energies, self.ranges = self._evaluated(self._gradient_energy())
+
+    def real_state(self) -> np.ndarray:
+        """The fields in real space, a new array (fields, *grid.shape)."""
+        u = np.empty((len(self.split.names), *self.sweep.grid.shape), self.backend.dtype)
+        self.sweep.backward(self.state_hat, u)
+        self.restore()
+        return u
+
+    def mean(self, field: int) -> float:
+        """The k = 0 coefficient."""
+        return float(self.state_hat[field, 0, 0].real)
+
+    def fluctuation(self, field: int) -> float:
+        """Root mean square of the deviation from the mean."""
+        view = self.sweep.real_view(self.state_hat)
+        return math.sqrt(max(0.0, self.backend.kernels.fluctuation(view, field, self.modes.weight)))
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def attempt(self, dt: float, stabilisation: np.ndarray, error_limit: np.ndarray | None = None) -> float | None:
+        """Try a step; returns max over fields of error / error_limit, or None without error estimate.
+
+        The new state waits for `accept`. When the error exceeds its limit the evaluation of the new state is skipped:
+        only `restore` may follow.
+        """
+        self.rates[:, STABILISATION] = stabilisation
+        base, value = self.sweep.real_view(self.state_hat), self.sweep.real_view(self._value_hat)
+        geometry = (self.modes.k0, self.modes.kr, self.modes.weight, self.rates, dt)
+        fields = len(self.split.names)
+        ratio = None
+        sums = np.zeros(0)
+        for i, kernel in enumerate(self._stages):
+            arguments = (base, value, *self._slots[: i + 1], *geometry)
+            sums = self.sweep.spectral_pass(kernel, arguments, scratch_rows=self._scratch_rows)
+            if i == len(self._stages) - 1 and error_limit is not None:
+                ratio = float(np.max(np.sqrt(sums[:fields]) / error_limit))
+                if not ratio <= 1.0:
+                    return ratio
+            self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
+        self._candidate = self._evaluated(self.sweep.grid.volume * float(sums[fields]))
+        return ratio
+
+    @property
+    def candidate_energies(self) -> Energies:
+        """Energies of the state that waits for `accept`."""
+        return self._candidate[0]
+
+    def accept(self) -> None:
+        """The attempted state becomes the state."""
+        self.state_hat, self._value_hat = self._value_hat, self.state_hat
+        self.energies, self.ranges = self._candidate
+
+    def restore(self) -> None:
+        """Evaluate F(u) of the state again: after a rejected step, or after `work` has served something else."""
+        self.sweep.load(self.state_hat)
+        self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
+
+    def _evaluated(self, gradient: float) -> tuple[Energies, list[tuple[float, float]]]:
+        """Energies and ranges from the sums of the last real pass."""
+        sums = self._bulk_sums
+        bulk = float(sums[:, 0].sum()) * self.sweep.grid.cell_volume
+        ranges = [
+            (float(sums[:, 1 + 2 * q].min()), float(sums[:, 2 + 2 * q].max())) for q in range(len(self.split.names))
+        ]
+        return Energies(bulk, gradient), ranges
+
+    def _gradient_energy(self) -> float:
+        view = self.sweep.real_view(self.state_hat)
+        return self.sweep.grid.volume * sum(
+            self.backend.kernels.gradient_energy(
+                view, q, self.modes.k0, self.modes.kr, self.modes.weight, self.rates[q, GRADIENT]
+            )
+            for q in range(len(self.split.names))
+        )
+
+    def log_growth_factor(self, field: int, k2: np.ndarray, curvature: float, dt: float, S: float) -> np.ndarray:
+        """ln |G| of the scheme for infinitesimal modes of one field about a state with f″ = `curvature`."""
+        m = self.rates[field, RATE_CONSTANT] + self.rates[field, RATE_LAPLACIAN] * k2
+        z = -dt * m * (S + self.rates[field, GRADIENT] * k2)
+        return np.log(np.abs(self.scheme.growth_factor(z, -dt * m * (curvature - S))))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the state, the stages and the sweep's buffers."""
+        return (2 + len(self._slots)) * self.state_hat.nbytes + self.sweep.buffer_bytes
