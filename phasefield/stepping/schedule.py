@@ -9,6 +9,7 @@ from typing import Protocol
 
 # Times closer than this fraction of the interval are the same event.
 _SAME = 1e-9
+_ROUNDING = 1e-12
 
 
 class Schedule(Protocol):
@@ -38,7 +39,7 @@ class At:
     times: tuple[float, ...]
 
     def next(self, after: float) -> float:
-        i = bisect_right(self.times, after)
+        i = bisect_right(self.times, after + _ROUNDING * abs(after))
         return self.times[i] if i < len(self.times) else math.inf
 
 

@@ -1,0 +1,208 @@
+"""From a file (or a dict) and overrides to a validated scenario."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from phasefield.errors import InputError, unknown
+from phasefield.models.base import Model
+from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
+from phasefield.scenario.messages import Problem, problems, shown
+from phasefield.scenario.schema import MAX_CELLS, build_model, scenario_class
+from phasefield.spectral.grid import Grid
+
+# Mistakes listed at once.
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A validated scenario and where it came from.
+
+    settings: the validated sections; source: file name for messages; folder: where relative paths in it start;
+    name: the file's stem, which names the run folder; document: the lines of the keys, for messages.
+    """
+
+    settings: Any
+    source: str
+    folder: Path
+    name: str
+    document: Document = field(repr=False, compare=False)
+
+    @cached_property
+    def grid(self) -> Grid:
+        return self.settings.grid.build()
+
+    @cached_property
+    def model(self) -> Model:
+        return build_model(self.settings)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
+        data = self.settings.model_dump(mode="json", exclude_none=True)
+        order = ["title", "model", "grid", "initial", "time", "output", "checkpoint", "seed", "precision"]
+        data.pop("test", None)
+        for source in data["initial"].values():
+            if isinstance(source, dict) and "file" in source:
+                source["file"] = str((self.folder / source["file"]).resolve())
+        return {k: data[k] for k in sorted(data, key=lambda k: order.index(k) if k in order else len(order))}
+
+    def resolved_yaml(self) -> str:
+        """`resolved` as YAML."""
+        return yaml.dump(self.resolved(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+    def located(self, error: InputError) -> InputError:
+        """The same error with the file and line of the key path with which its message begins, if it does."""
+        path, colon, _ = str(error).partition(":")
+        keys: Path_ = tuple(int(p) if p.isdigit() else p for p in path.split("."))
+        known = colon and keys[0] in type(self.settings).model_fields
+        return InputError(f"{self.document.place(keys)}: {error}") if known else error
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that would be read back as something else."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    plain = isinstance(scalar(value), str)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else "'")
+
+
+_Dumper.add_representer(str, _text)
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of scenarios, for editors and for the reference page."""
+    schema = scenario_class().model_json_schema()
+    schema["title"] = "phasefield scenario"
+    return schema
+
+
+def load_scenario(
+    scenario: str | Path | Mapping[str, Any] | LoadedScenario,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    test: bool = False,
+    override_source: str = "override",
+) -> LoadedScenario:
+    """Read and validate a scenario, its `test:` block included.
+
+    Args:
+        scenario: path of a YAML file, or the same content as a dict.
+        overrides: dotted key paths and their values, applied after the `test:` block.
+        test: apply the scenario's own `test:` overrides.
+        override_source: how messages call the place an override came from, such as `-s`.
+
+    Raises:
+        InputError: anything wrong, named by file, line (or override) and key path.
+    """
+    document, folder, name = _open(scenario)
+    if isinstance(scenario, LoadedScenario) and not overrides and not test:
+        return scenario
+    if not isinstance(document.data, dict):
+        where = f"{document.source}:{document.lines[()]}" if () in document.lines else document.source
+        raise InputError(f"{where}: expected sections such as model: and grid:, got {shown(document.data)}")
+    written = copy.deepcopy(document.data)
+    tested = copy.deepcopy(document)
+    _apply_test(tested)
+    if test:
+        document = tested
+    for key, value in (overrides or {}).items():
+        override(document, str(key), copy.deepcopy(value), f"{override_source} {key}={_short(value)}")
+    loaded, found = _validate(document, folder, name)
+    if found or loaded is None:
+        raise _error(found, document, written)
+    if not test and tested.overridden and (found := _caused(_validate(tested, folder, name)[1], written)):
+        raise _error(found, tested, written)
+    return loaded
+
+
+def _open(scenario: str | Path | Mapping[str, Any] | LoadedScenario) -> tuple[Document, Path, str]:
+    """The document, the folder in which its relative paths start, and its name."""
+    if isinstance(scenario, LoadedScenario):
+        lines = copy.deepcopy(scenario.document)
+        return Document(scenario.resolved(), lines.source, lines.lines, lines.overridden), scenario.folder, scenario.name
+    if isinstance(scenario, Mapping):
+        return Document(copy.deepcopy(dict(scenario)), "scenario"), Path.cwd(), "scenario"
+    path = Path(scenario)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, expected a scenario file (.yaml)")
+    return read_document(path), path.resolve().parent, path.stem
+
+
+def _apply_test(document: Document) -> None:
+    """Apply the `test:` block of a scenario to itself."""
+    block = document.data.get("test") or {}
+    if not isinstance(block, dict):
+        raise InputError(
+            f"{document.place(('test',))}: test: must be a section of overrides such as {{time.end: 20.0}} (got {shown(block)})"
+        )
+    for key, value in block.items():
+        override(document, str(key), copy.deepcopy(value), f"{document.place(('test', key))}: test")
+
+
+def _short(value: Any) -> str:
+    """A value as it would be typed."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    text = text.removesuffix("\n").removesuffix("\n...")
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _validate(document: Document, folder: Path, name: str) -> tuple[LoadedScenario | None, list[Problem]]:
+    try:
+        settings = scenario_class().model_validate(document.data)
+    except ValidationError as error:
+        return None, problems(error, document.data, json_schema())
+    loaded = LoadedScenario(settings, document.source, folder, name, document)
+    return loaded, _check_whole(loaded)
+
+
+def _caused(found: list[Problem], written: dict[str, Any]) -> list[Problem]:
+    """The problems which the scenario as written, without overrides, does not have."""
+    _, before = _validate(Document(written, ""), Path(), "")
+    return [p for p in found if p not in before]
+
+
+def _error(found: list[Problem], document: Document, written: dict[str, Any]) -> InputError:
+    """Every problem as `place: key path: what is wrong`. The place is an override where that caused the problem."""
+    caused = _caused(found, written) if document.overridden else []
+    lines = []
+    for problem in found:
+        by_override = problem in caused and document.override_of(problem.path) is None
+        place = document.nearest_override(problem.path) if by_override else document.place(problem.path)
+        lines.append(f"{place}: {dotted(problem.path) or 'scenario'}: {problem.text}")
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"… and {len(lines) - _SHOWN} more"]
+    return InputError("\n".join(lines))
+
+
+def _check_whole(loaded: LoadedScenario) -> list[Problem]:
+    """What no section can check alone."""
+    settings, found = loaded.settings, []
+    if loaded.grid.cells > MAX_CELLS:
+        found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
+    fields = list(loaded.model.fields)
+    for name in settings.initial:
+        if name not in fields:
+            found.append(Problem(("initial", name), str(unknown("field", name, fields))))
+    for name in fields:
+        if name not in settings.initial:
+            has = f"model {settings.model.name} has the field{'s' if len(fields) > 1 else ''} {', '.join(fields)}"
+            found.append(Problem(("initial", name), f"is missing; {has}"))
+    for i, name in enumerate(settings.output.fields.names or []):
+        if name not in fields:
+            found.append(Problem(("output", "fields", "names", i), str(unknown("field", name, fields))))
+    times = settings.output.fields.at or []
+    if times and times[-1] > settings.time.end:
+        text = f"{times[-1]:g} lies after time.end = {settings.time.end:g}"
+        found.append(Problem(("output", "fields", "at", len(times) - 1), text))
+    return found

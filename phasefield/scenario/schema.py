@@ -1,0 +1,249 @@
+"""What a scenario may say: the strict schema, section by section.
+
+Unknown keys, wrong types and impossible values are errors before anything is computed. Names are full words; the
+symbols of the papers stand in the descriptions, from which the reference page and the JSON Schema are generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import (
+    BaseModel,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    Tag,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+import phasefield.models
+import phasefield.stepping.schemes  # noqa: F401 - fills the registry of schemes
+from phasefield.errors import did_you_mean
+from phasefield.initial import InitialField
+from phasefield.models.base import Model, Strict
+from phasefield.registry import lookup, names
+from phasefield.spectral.grid import Axis, Grid
+
+MAX_CELLS = 2**33
+# Where a key takes a number, `false` or a section, the kind of the value decides which, so that a mistake is reported once
+# and not for every alternative. No key of a scenario has braces.
+KIND_TAGS = ("{number}", "{off}", "{section}")
+Number = Annotated[PositiveFloat, Tag("{number}")]
+Off = Annotated[Literal[False], Tag("{off}")]
+
+
+def _kind(value: Any) -> str | None:
+    if value is False:
+        return "{off}"
+    if isinstance(value, Mapping | BaseModel):
+        return "{section}"
+    return "{number}" if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _by_kind(message: str) -> Discriminator:
+    return Discriminator(_kind, custom_error_type="kind", custom_error_message=f"must be {message}")
+
+
+def _refuse(message: str) -> PydanticCustomError:
+    # A template, so that braces in a value are not taken for a placeholder.
+    return PydanticCustomError("scenario", "{text}", {"text": message})
+
+
+class AxisSection(Strict):
+    """One axis of the box."""
+
+    cells: int = Field(ge=4, le=2**20, description="number of cells N; products of small primes are fastest")
+    length: PositiveFloat = Field(description="length L of the box along this axis")
+    boundary: Literal["periodic"] = Field("periodic", description="what happens at the two ends")
+
+
+class GridSection(Strict):
+    """The box: x alone, x and y, or x, y and z."""
+
+    x: AxisSection = Field(description="first axis, contiguous in memory")
+    y: AxisSection | None = Field(None, description="second axis")
+    z: AxisSection | None = Field(None, description="third axis")
+
+    @field_validator("z")
+    @classmethod
+    def _after_y(cls, z: AxisSection | None, info: ValidationInfo) -> AxisSection | None:
+        if z is not None and info.data.get("y", z) is None:
+            raise _refuse("axis z is given but y is missing; a box has x, or x and y, or x, y and z")
+        return z
+
+    def build(self) -> Grid:
+        """The grid this section describes."""
+        sections = {"x": self.x, "y": self.y, "z": self.z}
+        return Grid(
+            tuple(Axis(n, s.cells, float(s.length), s.boundary) for n, s in sections.items() if s is not None)
+        )
+
+
+class StepSection(Strict):
+    """Adaptive steps."""
+
+    tolerance: float = Field(
+        1e-4, gt=0.0, lt=1.0, description="local error allowed per step, rms, relative to the rms fluctuation of the field"
+    )
+    min: PositiveFloat | None = Field(None, description="smallest step; a smaller one wanted ends the run with exit code 3")
+    max: PositiveFloat | None = Field(None, description="largest step")
+    first: PositiveFloat | None = Field(None, description="first step tried; chosen from the growth rates when absent")
+
+    @field_validator("max")
+    @classmethod
+    def _above_min(cls, value: float | None, info: ValidationInfo) -> float | None:
+        smallest = info.data.get("min")
+        if value is not None and smallest is not None and smallest > value:
+            raise _refuse(f"must be at least time.step.min = {smallest:g} (got {value:g})")
+        return value
+
+    @field_validator("first")
+    @classmethod
+    def _within(cls, value: float | None, info: ValidationInfo) -> float | None:
+        smallest, largest = info.data.get("min"), info.data.get("max")
+        if value is not None and not (smallest or 0.0) <= value <= (largest or value):
+            raise _refuse(f"must lie between time.step.min and time.step.max (got {value:g})")
+        return value
+
+
+class TimeSection(Strict):
+    """How time advances."""
+
+    end: PositiveFloat = Field(description="time at which the run ends; it starts at 0")
+    step: Annotated[
+        Number | Annotated[StepSection, Tag("{section}")],
+        _by_kind("a number, which is a fixed step, or a section such as {tolerance: 1.0e-4}"),
+    ] = Field(StepSection(), description="a fixed step, or {tolerance, min, max, first} for adaptive steps")
+    scheme: str = Field("etdrk2", description="time scheme")
+
+    @field_validator("scheme")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        if value not in names("scheme"):
+            raise _refuse(f"unknown scheme '{value}'; {did_you_mean(value, names('scheme'))}")
+        if isinstance(info.data.get("step"), StepSection) and not lookup("scheme", value).adaptive:
+            raise _refuse(
+                f"scheme {value} has no error estimate for adaptive steps: give a fixed step (time.step: 0.1) "
+                f"or use the scheme etdrk2"
+            )
+        return value
+
+
+class FieldsOutput(Strict):
+    """Frames of the fields."""
+
+    every: PositiveFloat | None = Field(None, description="interval between frames; t = 0 and the end are always written")
+    at: Annotated[list[NonNegativeFloat], Field(max_length=100_000)] | None = Field(
+        None, description="times of the frames, increasing"
+    )
+    precision: Literal["single", "double"] = Field("single", description="floating-point precision on disk")
+    names: list[str] | None = Field(None, description="fields to write; all when absent")
+
+    @field_validator("at")
+    @classmethod
+    def _increasing(cls, at: list[float] | None, info: ValidationInfo) -> list[float] | None:
+        if at is None:
+            return at
+        if info.data.get("every") is not None:
+            raise _refuse("give either every or at, not both")
+        for a, b in pairwise(at):
+            if b <= a:
+                raise _refuse(f"the times must increase (got {b:g} after {a:g})")
+        return at
+
+
+class HistoryOutput(Strict):
+    """Rows of scalar histories."""
+
+    every: PositiveFloat | None = Field(None, description="interval between rows; 200 rows over the run when absent")
+
+
+class OutputSection(Strict):
+    """What is written while the run goes on."""
+
+    fields: FieldsOutput = Field(FieldsOutput(), description="frames of the fields")
+    history: HistoryOutput = Field(HistoryOutput(), description="scalar histories")
+
+
+class CheckpointSection(Strict):
+    """The full-precision state from which a run can be continued."""
+
+    every_seconds: PositiveFloat = Field(600.0, description="wall-clock seconds between checkpoints")
+
+
+class LinearStabilityCheck(Strict):
+    """Tolerances of the comparison with linear-stability theory."""
+
+    wavelength: PositiveFloat = Field(0.03, description="relative error of the fastest-growing wavelength")
+    growth_rate: PositiveFloat = Field(
+        0.02, description="error of the largest growth rate, and rms error of the growth curve, relative to the largest rate"
+    )
+    discrete: PositiveFloat = Field(
+        0.01, description="rms error of the growth curve against the exact factors of the time scheme, relative as above"
+    )
+
+
+class VerifySection(Strict):
+    """Checks made at the end of a run."""
+
+    linear_stability: Annotated[
+        Off | Annotated[LinearStabilityCheck, Tag("{section}")],
+        _by_kind("false or a section of tolerances such as {wavelength: 0.03}"),
+    ] = Field(LinearStabilityCheck(), description="growth of small fluctuations against theory; false turns it off")
+    mass: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        1e-13,
+        description="drift of the mean of a conserved field, relative to its largest magnitude (1e-6 in single precision)",
+    )
+    energy: bool = Field(True, description="the energy never grows")
+    shrinking_radius: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        False, description="relative error of R² = R₀² − 2(d−1)Lκt for a disc or sphere (non-conserved fields)"
+    )
+
+
+class _ScenarioBase(Strict):
+    """A simulation, completely."""
+
+    title: str | None = Field(None, max_length=200, description="one line for plots and reports")
+    grid: GridSection = Field(description="the box")
+    initial: dict[str, InitialField] = Field(description="initial condition of every field, by field name")
+    time: TimeSection = Field(description="end, step and scheme")
+    output: OutputSection = Field(OutputSection(), description="what is written")
+    checkpoint: CheckpointSection = Field(CheckpointSection(), description="when the state is saved")
+    seed: NonNegativeInt = Field(0, le=2**63 - 1, description="seed of all noise")
+    precision: Literal["double", "single"] = Field("double", description="floating-point precision of the computation")
+    stabilisation: NonNegativeFloat | None = Field(
+        None, description="S, overriding the value chosen from f″ on the range in use"
+    )
+    verify: Annotated[
+        Off | Annotated[VerifySection, Tag("{section}")],
+        _by_kind("false or a section such as {linear_stability: {wavelength: 0.03}}"),
+    ] = Field(VerifySection(), description="checks at the end; false turns them off")
+    test: dict[str, Any] = Field({}, description="overrides (dotted paths) that make the scenario a quick test")
+
+
+@cache
+def scenario_class() -> type[_ScenarioBase]:
+    """The scenario schema with one alternative per registered model, told apart by `model.name`."""
+    parameters = tuple(lookup("model", n).Params for n in names("model"))
+    union = Union[parameters] if len(parameters) > 1 else parameters[0]  # noqa: UP007 - built at run time
+    model = Annotated[union, Field(discriminator="name")] if len(parameters) > 1 else union
+    return create_model(
+        "Scenario", __base__=_ScenarioBase, model=(model, Field(description="the physics: a model and its parameters"))
+    )
+
+
+Scenario = _ScenarioBase
+
+
+def build_model(scenario: Any) -> Model:
+    """The model a validated scenario describes."""
+    return lookup("model", scenario.model.name)(scenario.model)

@@ -1,0 +1,306 @@
+"""A run in memory: the only mutable owner of state and clock.
+
+    sim = Simulation.from_scenario("scenarios/spinodal.yaml")
+    sim.advance(until=5.0)
+    sim.state["c"], sim.energies.total
+
+Observers see the simulation at the times of their schedule and may not change it; steps land exactly on those times. A step
+whose error is too large, whose energy grew or that produced a NaN is rejected and tried again smaller.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from phasefield.backend import make_backend
+from phasefield.errors import InputError, NumericalError
+from phasefield.initial import evaluate
+from phasefield.models.split import Split
+from phasefield.registry import lookup
+from phasefield.scenario import LoadedScenario, load_scenario
+from phasefield.scenario.schema import StepSection
+import phasefield.spectral.sweep  # noqa: F401 - registers the sweep of the CPU
+import phasefield.spectral.sweep_gpu  # noqa: F401 - and that of the GPU, which loads CuPy only when it is made
+from phasefield.spectral.transforms import make_engine
+from phasefield.stepping.control import StepControl
+from phasefield.stepping.schedule import Schedule
+from phasefield.stepping.stabilisation import Stabilisation
+from phasefield.stepping.stepper import Energies, Stepper
+
+# Energy differences below this many units of rounding of the energy itself are not growth.
+ENERGY_ROUNDING = 64.0
+# Absolute floor of the error limit, relative to the largest magnitude of the field, in units of rounding.
+ERROR_ROUNDING = 500.0
+# Events closer than this, relative to their time, are one.
+SAME_TIME = 1e-12
+# Rejections of one step after which the run is given up.
+MAX_REJECTIONS = 60
+
+
+class Observer(Protocol):
+    """Something that looks at the simulation when its schedule says so, and may not change it."""
+
+    schedule: Schedule
+
+    def observe(self, simulation: Simulation) -> None:
+        """Called at every time of the schedule."""
+
+
+@dataclass
+class StepRecord:
+    """The last accepted step."""
+
+    size: float
+    stabilisation: np.ndarray
+    energy_change: float
+
+
+@dataclass
+class Counters:
+    """What happened since the start."""
+
+    steps: int = 0
+    rejected_error: int = 0
+    rejected_energy: int = 0
+    largest_energy_increase: float = 0.0
+    largest_mean_drift: list[float] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        return self.rejected_error + self.rejected_energy
+
+
+class Simulation:
+    """State, clock and control of one run; build it with `from_scenario`."""
+
+    def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
+        settings = scenario.settings
+        self.scenario, self.grid, self.model = scenario, scenario.grid, scenario.model
+        self.backend = make_backend(device, settings.precision, threads)
+        engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
+        self.split = Split(self.model)
+        self.scheme = lookup("scheme", settings.time.scheme)
+        sweep = lookup("sweep", self.backend.device)
+        self.sweep = sweep(
+            self.grid,
+            len(self.split.names),
+            self.backend.kernels,
+            engine,
+            self.backend.threads,
+            self.backend.dtype,
+        )
+        self.engine = self.sweep.engine
+        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend)
+        self.stabilisation = Stabilisation(self.split.curvature, settings.stabilisation)
+        self.end = float(settings.time.end)
+        self.time = 0.0
+        self.counters = Counters(largest_mean_drift=[0.0] * len(self.split.names))
+        self.last_step: StepRecord | None = None
+        self.step_listeners: list[Callable[[Simulation, StepRecord], None]] = []
+        self.control = self._make_control()
+        self.initial_means: list[float] = []
+
+    @classmethod
+    def from_scenario(
+        cls,
+        scenario: str | Path | Mapping[str, Any] | LoadedScenario,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> Simulation:
+        """A simulation at t = 0 with its initial condition set.
+
+        Raises:
+            InputError: a mistake in the scenario.
+        """
+        loaded = (
+            scenario if isinstance(scenario, LoadedScenario) and not overrides else load_scenario(scenario, overrides)
+        )
+        simulation = cls(loaded, device=device, threads=threads)
+        simulation.set_state(initial_fields(loaded))
+        return simulation
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The fields in real space, by name: new arrays in grid shape."""
+        u = self.backend.to_host(self.stepper.real_state())
+        return dict(zip(self.split.names, u, strict=True))
+
+    def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
+        """Replace the fields (grid shape, one array per field) and take their means as the conserved ones."""
+        u = np.stack([np.asarray(fields[n], self.backend.dtype) for n in self.split.names])
+        self.stepper.set_state(self.backend.to_device(u))
+        self._after_new_state()
+        self.initial_means = [self.stepper.mean(q) for q in range(len(self.split.names))]
+
+    def _after_new_state(self) -> None:
+        if not math.isfinite(self.energies.total):
+            raise NumericalError("the energy of the initial state is not finite: check initial: and the free energy")
+        self.stabilisation.update(self.stepper.ranges)
+
+    @property
+    def energies(self) -> Energies:
+        """Bulk, gradient and total energy of the state."""
+        return self.stepper.energies
+
+    @property
+    def finished(self) -> bool:
+        return self.time >= self.end
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def advance(
+        self,
+        until: float | None = None,
+        observers: Iterable[Observer] = (),
+        on_step: Callable[[Simulation], None] | None = None,
+    ) -> None:
+        """Step to `until` (the scenario's end when absent), landing on every time the observers want to see.
+
+        Args:
+            until: time to stop at, exactly.
+            observers: called whenever the clock stands at a time of their schedule.
+            on_step: called after every accepted step; an exception it raises ends the run between two steps.
+
+        Raises:
+            NumericalError: NaN, or energy growth that smaller steps do not cure; the state is the last good one.
+        """
+        until = self.end if until is None else until
+        observers = list(observers)
+        while self.time < until:
+            events = [o.schedule.next(self.time) for o in observers]
+            target = min([*events, until])
+            # 7 · 0.1 and 0.7 are the same moment: what lies within rounding of the target happens at it.
+            moment = target + SAME_TIME * abs(target)
+            target = until if until <= moment else target
+            self._step(target)
+            if on_step is not None:
+                on_step(self)
+            if self.time == target:
+                for observer, event in zip(observers, events, strict=True):
+                    if event <= moment:
+                        observer.observe(self)
+
+    def _step(self, target: float) -> None:
+        """One accepted step towards `target`, which it does not pass."""
+        limits = self._error_limits()
+        tolerated = ENERGY_ROUNDING * np.finfo(self.backend.dtype).eps * self.energies.scale
+        old = self.energies
+        for _ in range(MAX_REJECTIONS):
+            remaining = target - self.time
+            dt = self.control.propose(remaining)
+            S = self.stabilisation.values.copy()
+            error = self.stepper.attempt(dt, S, limits)
+            if error is not None and not error <= 1.0:
+                self.counters.rejected_error += 1
+                self._reject(
+                    dt, error, "the error estimate is not finite" if math.isnan(error) else "the error stays too large"
+                )
+                continue
+            change = self.stepper.candidate_energies.total - old.total
+            if not change <= tolerated:
+                self.counters.rejected_energy += 1
+                self._reject(dt, None, "the state is not finite" if math.isnan(change) else "the energy grows")
+                continue
+            self.stepper.accept()
+            self.control.accept(dt, error)
+            landed = dt >= remaining * (1.0 - 1e-9)
+            self.time = target if landed else self.time + dt
+            self._record(StepRecord(dt, S, change), old)
+            return
+        raise NumericalError(f"no step was accepted in {MAX_REJECTIONS} tries at t = {self.time:g}")
+
+    def _reject(self, dt: float, error: float | None, reason: str) -> None:
+        self.stepper.restore()
+        smaller = self.control.reject(dt, error)
+        floor = max(self.control.smallest, 1e-14 * max(self.time, self.end * 1e-6))
+        if smaller < floor:
+            raise NumericalError(
+                f"step size collapsed at t = {self.time:.10g} (step {self.counters.steps}): {reason} "
+                f"however small the step (last tried {dt:.3g})"
+            )
+
+    def _record(self, record: StepRecord, old: Energies) -> None:
+        counters = self.counters
+        counters.steps += 1
+        if old.scale > 0.0:
+            counters.largest_energy_increase = max(counters.largest_energy_increase, record.energy_change / old.scale)
+        for q, start in enumerate(self.initial_means):
+            counters.largest_mean_drift[q] = max(counters.largest_mean_drift[q], abs(self.stepper.mean(q) - start))
+        self.stabilisation.update(self.stepper.ranges)
+        self.last_step = record
+        for listener in self.step_listeners:
+            listener(self, record)
+
+    def _error_limits(self) -> np.ndarray | None:
+        """Largest rms error of a step per field: tolerance × rms fluctuation, with a floor at round-off."""
+        if self.control.tolerance is None:
+            return None
+        eps = np.finfo(self.backend.dtype).eps
+        limits = []
+        for q, (low, high) in enumerate(self.stepper.ranges):
+            floor = ERROR_ROUNDING * eps * max(abs(low), abs(high))
+            limits.append(self.control.tolerance * self.stepper.fluctuation(q) + floor + np.finfo(float).tiny)
+        return np.array(limits)
+
+    def _make_control(self) -> StepControl:
+        step = self.scenario.settings.time.step
+        if not isinstance(step, StepSection):
+            return StepControl(size=float(step), nominal=float(step))
+        first = step.first or self._first_step()
+        return StepControl(
+            size=max(first, step.min or 0.0),
+            tolerance=step.tolerance,
+            smallest=step.min or 0.0,
+            largest=step.max or math.inf,
+            error_order=self.scheme.error_order,
+        )
+
+    def _first_step(self) -> float:
+        """A step that resolves the fastest explicit rate over a unit of f″; the controller takes over from there."""
+        modes = self.stepper.modes
+        k2 = float(modes.k2.max())
+        rates = self.split.rates()
+        fastest = float(np.max((rates[:, 0] + rates[:, 1] * k2) * rates[:, 2] * k2))
+        return min(self.end, 1.0 / fastest if fastest > 0.0 else self.end)
+
+    def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything needed to continue bit for bit: Fourier coefficients, clock, control and counters."""
+        arrays = {"state_hat": self.backend.to_host(self.stepper.state_hat)}
+        meta = {
+            "time": self.time,
+            "control": self.control.state(),
+            "counters": asdict(self.counters),
+            "stabilisation_ranges": self.stabilisation.ranges,
+            "initial_means": self.initial_means,
+            "energies": [self.energies.bulk, self.energies.gradient],
+            "threads": self.sweep.threads,
+            "fft_engine": self.engine.name,
+        }
+        return arrays, meta
+
+    def close(self) -> None:
+        """End the threads of the sweep."""
+        self.sweep.close()
+
+
+def initial_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:
+    """The initial condition of every field in grid shape."""
+    settings = scenario.settings
+    try:
+        return {
+            name: evaluate(settings.initial[name], name, scenario.grid, settings.seed, scenario.folder)
+            for name in scenario.model.fields
+        }
+    except InputError as error:
+        raise scenario.located(error) from None
