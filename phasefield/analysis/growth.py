@@ -1,0 +1,164 @@
+"""The measured growth curve of a run, and what theory and the time scheme predict for the very same modes.
+
+The growth rate of a shell between the first and the last sample of the linear regime is ½ ln(P₁/P₀)/(t₁ − t₀), P the summed
+power of its followed modes. The prediction multiplies the *actual* initial power of every mode by exp(2σ(k̃²)(t₁ − t₀)) and sums
+the same shell, so binning adds no bias; the discrete one uses the product of the scheme's factors over the steps really made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasefield.analysis.stability import LinearStability
+from phasefield.output.reader import Run
+from phasefield.registry import lookup
+from phasefield.scenario import LoadedScenario
+
+# The window ends at the last sample below this measure of nonlinearity (defined in `spectra.LinearRegime`).
+NONLINEARITY = 0.02
+# Shells count when theory gives them at least this share of the largest mean power per mode at the end of the window.
+POWER_SHARE = 0.05
+# The fit for the maximum uses shells growing at least this fast, relative to the largest measured rate.
+FIT_SHARE = 0.6
+LEAST_GROWTH, LEAST_SHELLS, LEAST_MODES, LEAST_SAMPLES = 1.0, 6, 12, 3
+
+
+class NotApplicable(Exception):
+    """A check has nothing to compare; the message says why."""
+
+
+@dataclass(frozen=True)
+class GrowthCurve:
+    """Growth rates per shell over one window, measured and predicted.
+
+    wavenumber: power-weighted rms k̃ of the shell; rate, predicted, predicted_discrete: growth rates; window: its two times;
+    modes: how many modes of the full spectrum were followed in the shells used.
+    """
+
+    theory: LinearStability
+    wavenumber: np.ndarray
+    rate: np.ndarray
+    predicted: np.ndarray
+    predicted_discrete: np.ndarray
+    weight: np.ndarray
+    window: tuple[float, float]
+    modes: int
+
+    @property
+    def _parabola(self) -> np.ndarray:
+        """(c₂, c₁, c₀) of a parabola in k̃² through the fast shells: σ is one exactly for one field."""
+        fast = self.rate >= FIT_SHARE * self.rate.max()
+        if np.count_nonzero(fast) < 4:
+            fast = np.argsort(self.rate)[-4:]
+        return np.polyfit(self.wavenumber[fast] ** 2, self.rate[fast], 2, w=np.sqrt(self.weight[fast]))
+
+    @property
+    def fitted_wavelength(self) -> float:
+        """2π/k at the maximum of the fitted curve; nan when it has none."""
+        c2, c1, _ = self._parabola
+        x = -0.5 * c1 / c2 if c2 < 0.0 else math.nan
+        return 2.0 * math.pi / math.sqrt(x) if x > 0.0 else math.nan
+
+    @property
+    def fitted_rate(self) -> float:
+        """The maximum of the fitted curve over k̃² ≥ 0."""
+        c2, c1, c0 = self._parabola
+        if c2 < 0.0 < c1:
+            return float(c0 - 0.25 * c1**2 / c2)
+        line = np.polyfit(self.wavenumber**2, self.rate, 1, w=np.sqrt(self.weight))
+        return float(line[1])
+
+    @property
+    def fitted_cutoff_wavelength(self) -> float:
+        """2π/k_c from a straight line in k̃² through all shells (non-conserved fields: σ = −L(f″ + κk²))."""
+        slope, intercept = np.polyfit(self.wavenumber**2, self.rate, 1, w=np.sqrt(self.weight))
+        x = -intercept / slope
+        return 2.0 * math.pi / math.sqrt(x) if x > 0.0 else math.nan
+
+
+def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) -> GrowthCurve:
+    """Measure the growth curve of `run` and predict it from the model in `assumed`.
+
+    Args:
+        run: the run; its `/growth` group holds the samples.
+        assumed: scenario from which theory is made.
+        recorded: the run's own scenario (its time scheme).
+
+    Raises:
+        NotApplicable: no linear regime was recorded, or it is too short to say anything.
+    """
+    data = run.growth
+    if data is None:
+        raise NotApplicable("the file holds no samples of the linear regime")
+    if data.attrs.get("reason"):
+        raise NotApplicable(str(data.attrs["reason"]))
+    base = {name: float(data.attrs[f"base_{name}"]) for name in assumed.model.fields}
+    theory = LinearStability(assumed.model, base)
+    if not theory.unstable:
+        raise NotApplicable("the uniform state is stable in theory")
+    last = _window_end(np.asarray(data["nonlinearity"]))
+    times = np.asarray(data["time"])
+    span = float(times[last] - times[0])
+    if last < LEAST_SAMPLES or theory.largest_growth_rate * span < LEAST_GROWTH:
+        raise NotApplicable(
+            f"the linear regime ends too soon: the fastest mode grows by a factor "
+            f"{math.exp(theory.largest_growth_rate * span):.3g} in it; start with less noise or run longer"
+        )
+    k2, shell = np.asarray(data["mode_k2"]), np.asarray(data["mode_shell"]).astype(int)
+    initial = np.asarray(data["mode_weight"]) * np.asarray(data["mode_power"])
+    shells = data["power"].shape[1]
+    weight = np.bincount(shell, np.asarray(data["mode_weight"]), shells)
+    start, end = (np.asarray(data["power"])[i] for i in (0, last))
+
+    gain = np.exp(2.0 * theory.growth_rate_of_symbol(k2) * span)
+    expected = np.bincount(shell, initial * gain, shells)
+    per_mode = expected / np.maximum(weight, 1.0)
+    used = (start > 0.0) & (end > 0.0) & (per_mode >= POWER_SHARE * per_mode.max())
+    if np.count_nonzero(used) < LEAST_SHELLS or weight[used].sum() < LEAST_MODES:
+        raise NotApplicable(
+            f"only {int(weight[used].sum())} modes in {np.count_nonzero(used)} shells grow visibly: the box is too small"
+        )
+    steps = np.stack([np.asarray(data["step_size"]), np.asarray(data["step_stabilisation"])], axis=1)
+    discrete_gain = np.exp(2.0 * _discrete_exponent(k2, steps, span, theory, recorded))
+    expected_discrete = np.bincount(shell, initial * discrete_gain, shells)
+    centre = np.sqrt(np.bincount(shell, initial * gain * k2, shells)[used] / expected[used])
+    rates = [0.5 * np.log(p[used] / start[used]) / span for p in (end, expected, expected_discrete)]
+    window = (float(times[0]), float(times[last]))
+    return GrowthCurve(theory, centre, rates[0], rates[1], rates[2], weight[used], window, int(weight[used].sum()))
+
+
+def _window_end(nonlinearity: np.ndarray) -> int:
+    """Index of the last sample before the measure of nonlinearity passes its limit for the first time."""
+    beyond = np.nonzero(nonlinearity > NONLINEARITY)[0]
+    # The initial noise is mostly waves that decay: a high value at the very start is not the end of the regime.
+    beyond = beyond[beyond > int(np.argmin(nonlinearity))]
+    return int(beyond[0]) - 1 if beyond.size else nonlinearity.size - 1
+
+
+def _discrete_exponent(
+    k2: np.ndarray, steps: np.ndarray, span: float, theory: LinearStability, recorded: LoadedScenario
+) -> np.ndarray:
+    """Σ ln |G(k̃²; Δt, S)| over the steps that cover `span`, at every mode.
+
+    The factors depend on the mode through k̃² alone and are smooth in it: they are evaluated at 400 values and
+    interpolated by a cubic spline (relative error below 1e-9).
+    """
+    from scipy.interpolate import CubicSpline
+
+    covered = np.cumsum(steps[:, 0])
+    count = int(np.searchsorted(covered, span * (1.0 - 1e-9))) + 1
+    pairs, repeats = np.unique(steps[:count], axis=0, return_counts=True)
+    scheme = lookup("scheme", recorded.settings.time.scheme)
+    nodes = np.linspace(0.0, float(k2.max()), 400)
+    (field, kinetics), *_ = theory.model.fields.items()
+    rate = kinetics.rate(nodes)
+    curvature = theory.curvature(field)
+    kappa_k2 = -theory.growth_rate_of_symbol(nodes) / np.where(rate > 0.0, rate, 1.0) - curvature
+    exponent = np.zeros_like(nodes)
+    for (dt, S), repeat in zip(pairs, repeats, strict=True):
+        z = -dt * rate * (S + kappa_k2)
+        exponent += repeat * np.log(np.abs(scheme.growth_factor(z, -dt * rate * (curvature - S))))
+    return CubicSpline(nodes, exponent)(k2)

@@ -1,0 +1,101 @@
+"""What can be said about a scenario before running it: the contents of `check`."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasefield.analysis.interface import Interface, flat_interface
+from phasefield.analysis.stability import LinearStability
+from phasefield.errors import InputError
+from phasefield.registry import lookup
+from phasefield.scenario import LoadedScenario
+from phasefield.scenario.schema import StepSection
+from phasefield.simulation import initial_fields
+
+# Fewer cells than this across an interface (width as in `analysis.interface`) are too few to trust its energy.
+LEAST_CELLS_PER_INTERFACE = 4.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Theory and cost of a scenario."""
+
+    stability: LinearStability
+    interface: Interface | None
+    cells_per_interface: float
+    memory_bytes: int
+    steps: int | None
+    frames: int | None
+    warnings: tuple[str, ...]
+
+
+def predict(loaded: LoadedScenario) -> Prediction:
+    """Everything `check` prints; evaluates the initial condition but takes no step.
+
+    Raises:
+        InputError: the initial condition does not fit the grid, or the grid does not fit into memory.
+    """
+    require_memory(loaded)
+    fields = initial_fields(loaded)
+    base = {name: float(u.mean()) for name, u in fields.items()}
+    stability = LinearStability(loaded.model, base)
+    interface = None
+    if len(base) == 1:
+        interface = flat_interface(loaded.model, next(iter(base.values())))
+    coarsest = max(loaded.grid.spacing)
+    cells = interface.width / coarsest if interface is not None else math.nan
+    settings = loaded.settings
+    step = settings.time.step
+    steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
+    every = settings.output.fields.every
+    frames = 2 + len(settings.output.fields.at or []) if every is None else 1 + math.ceil(settings.time.end / every)
+    return Prediction(
+        stability, interface, cells, memory_estimate(loaded), steps, frames, tuple(_warnings(loaded, stability, cells))
+    )
+
+
+def require_memory(loaded: LoadedScenario) -> None:
+    """Raise `InputError` when this machine has less memory than a run needs, before the system kills it."""
+    needed, present = memory_estimate(loaded), _physical_memory()
+    if needed > present:
+        cells = " × ".join(str(a.cells) for a in loaded.grid.axes)
+        text = f"grid: {cells} cells need {needed / 2**30:.1f} GiB of memory, this machine has {present / 2**30:.1f} GiB"
+        raise loaded.located(InputError(text))
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def memory_estimate(loaded: LoadedScenario) -> int:
+    """Bytes of the arrays of a run: state, candidate, work array and one slot per stage but the last, and one frame."""
+    stages = lookup("scheme", loaded.settings.time.scheme).stages
+    item = 8 if loaded.settings.precision == "double" else 4
+    nx, *others = (a.cells for a in loaded.grid.axes)
+    modes = (nx // 2 + 1) * int(np.prod(others, dtype=np.int64))
+    arrays = 3 + len(stages) - 1
+    frame = loaded.grid.cells * (item + 8)
+    return len(loaded.model.fields) * (arrays * 2 * modes * item + frame)
+
+
+def _warnings(loaded: LoadedScenario, stability: LinearStability, cells: float) -> list[str]:
+    result = []
+    if cells < 0.99 * LEAST_CELLS_PER_INTERFACE:
+        result.append(
+            f"only {cells:.2g} cells across an interface: use more cells or a larger gradient_energy "
+            f"(at least {LEAST_CELLS_PER_INTERFACE:g}), or distrust interface energies"
+        )
+    longest = max(a.length for a in loaded.grid.axes)
+    if stability.unstable and stability.cutoff_wavelength > longest:
+        result.append(
+            f"no wave that fits into the box grows: the cut-off wavelength is {stability.cutoff_wavelength:.4g}, "
+            f"the longest axis {longest:.4g}"
+        )
+    return result

@@ -1,0 +1,176 @@
+"""Theory against measurement, from the file of a finished run.
+
+Every check states what was measured, what theory says, the tolerance, and `pass`, `fail` or `not applicable` with the
+reason. A run is verified when at least one check passed and none failed; nothing passes without data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
+from phasefield.analysis.shrinking import shrinking_radius
+from phasefield.analysis.stability import LinearStability
+from phasefield.output.reader import Run
+from phasefield.scenario import LoadedScenario, load_scenario
+from phasefield.simulation import ENERGY_ROUNDING
+
+PASS, FAIL, NOT_APPLICABLE = "pass", "fail", "not applicable"
+SINGLE_PRECISION_MASS = 1e-6
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the verdict. `error` is relative; it is compared with `tolerance`."""
+
+    name: str
+    status: str
+    measured: float = math.nan
+    expected: float = math.nan
+    error: float = math.nan
+    tolerance: float = math.nan
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks of a run."""
+
+    checks: tuple[Check, ...]
+    growth: GrowthCurve | None = field(default=None, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """At least one check passed and none failed."""
+        states = [c.status for c in self.checks]
+        return PASS in states and FAIL not in states
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: {passed, checks: [...]}."""
+        return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
+
+    def __str__(self) -> str:
+        rows = [
+            f"{c.status:>14}  {c.name:<28} measured {c.measured:<12.6g} theory {c.expected:<12.6g} "
+            f"error {c.error:<9.3g} tolerance {c.tolerance:<9.3g} {c.detail}"
+            for c in self.checks
+        ]
+        return "\n".join([*rows, "verified" if self.passed else "NOT verified"])
+
+
+def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_source: str = "theory") -> Verdict:
+    """Compare a run with theory.
+
+    Args:
+        run: a run, its folder or its fields file.
+        theory: overrides (dotted paths) of the scenario from which theory is made, to see a wrong theory fail.
+        override_source: how messages call the place these come from.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    recorded = load_scenario(run.scenario)
+    assumed = load_scenario(run.scenario, dict(theory or {}), override_source=override_source)
+    wanted = assumed.settings.verify
+    if wanted is False:
+        return Verdict((Check("verification", NOT_APPLICABLE, detail="turned off in the scenario (verify: false)"),))
+    checks: list[Check] = []
+    growth = None
+    if wanted.linear_stability is not False:
+        try:
+            growth = growth_curve(run, assumed, recorded)
+            checks += growth_checks(growth, wanted.linear_stability)
+        except NotApplicable as reason:
+            checks.append(Check("linear stability", NOT_APPLICABLE, detail=str(reason)))
+    for check in _conservation(run, recorded, wanted):
+        checks.append(check)
+    if wanted.energy:
+        checks.append(_energy(run, recorded))
+    if wanted.shrinking_radius is not False:
+        checks.append(_shrinking(run, assumed, wanted.shrinking_radius))
+    return Verdict(tuple(checks), growth)
+
+
+def growth_checks(curve: GrowthCurve, tolerances: Any) -> list[Check]:
+    """The measured growth curve against theory: its largest rate, its shape, the scheme's factors, the wavelength."""
+    theory = curve.theory
+    top = theory.largest_growth_rate
+    window = f"{curve.modes} modes in {curve.rate.size} shells, t = {curve.window[0]:.4g} … {curve.window[1]:.4g}"
+    checks = [_wavelength(curve, theory, tolerances.wavelength)]
+    checks.append(_close("largest growth rate", curve.fitted_rate, top, tolerances.growth_rate, window))
+    for name, prediction, tolerance, detail in (
+        ("growth curve", curve.predicted, tolerances.growth_rate, "rms over shells, relative to the largest rate"),
+        ("growth curve of the scheme", curve.predicted_discrete, tolerances.discrete, "exact discrete factors, rms"),
+    ):
+        rms = float(np.sqrt(np.mean((curve.rate - prediction) ** 2))) / top
+        checks.append(Check(name, _status(rms, tolerance), math.nan, math.nan, rms, tolerance, detail))
+    return checks
+
+
+def _wavelength(curve: GrowthCurve, theory: LinearStability, tolerance: float) -> Check:
+    if theory.fastest_wavenumber > 0.0:
+        return _close("fastest-growing wavelength", curve.fitted_wavelength, theory.fastest_wavelength, tolerance, "")
+    detail = "the uniform mode is the fastest, so the cut-off is compared"
+    return _close("cut-off wavelength", curve.fitted_cutoff_wavelength, theory.cutoff_wavelength, tolerance, detail)
+
+
+def _close(name: str, measured: float, expected: float, tolerance: float, detail: str) -> Check:
+    error = abs(measured - expected) / abs(expected)
+    return Check(name, _status(error, tolerance), measured, expected, error, tolerance, detail)
+
+
+def _status(error: float, tolerance: float) -> str:
+    # A NaN error is a failure, not a pass.
+    return PASS if error <= tolerance else FAIL
+
+
+def _conservation(run: Run, scenario: LoadedScenario, wanted: Any) -> list[Check]:
+    checks = []
+    for name, kinetics in scenario.model.fields.items():
+        if not kinetics.conserved or wanted.mass is False:
+            continue
+        history = run.history
+        drift = float(np.max(np.asarray(history[f"drift_{name}"])))
+        size = float(np.max(np.abs([history[f"min_{name}"], history[f"max_{name}"]])))
+        mean = float(np.asarray(history[f"mean_{name}"])[0])
+        tolerance = wanted.mass
+        if scenario.settings.precision == "single":
+            tolerance = max(tolerance, SINGLE_PRECISION_MASS)
+        error = drift / size if size > 0.0 else drift
+        last = float(np.asarray(history[f"mean_{name}"])[-1])
+        detail = "largest drift of the mean at any step"
+        checks.append(Check(f"mean of {name}", _status(error, tolerance), last, mean, error, tolerance, detail))
+    return checks
+
+
+def _energy(run: Run, scenario: LoadedScenario) -> Check:
+    history = run.history
+    energy = np.asarray(history["energy"])
+    increase = float(np.max(np.asarray(history["energy_increase"])))
+    eps = float(np.finfo(np.float64 if scenario.settings.precision == "double" else np.float32).eps)
+    steps = int(np.asarray(history["steps"])[-1])
+    tolerance = ENERGY_ROUNDING * eps
+    detail = f"largest relative growth in any of {steps} steps"
+    if steps == 0:
+        return Check("energy decay", NOT_APPLICABLE, detail="no step was made")
+    return Check("energy decay", _status(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)
+
+
+def _shrinking(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
+    name = "shrinking radius"
+    try:
+        result = shrinking_radius(run, scenario)
+    except NotApplicable as reason:
+        return Check(name, NOT_APPLICABLE, detail=str(reason))
+    return Check(
+        name,
+        _status(result.error, tolerance),
+        result.slope,
+        result.expected_slope,
+        result.error,
+        tolerance,
+        result.detail,
+    )

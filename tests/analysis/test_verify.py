@@ -1,0 +1,159 @@
+"""`verify` passes on runs of every kind and fails when theory is wrong; it never passes without data."""
+
+from __future__ import annotations
+
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+import phasefield as pf
+from phasefield.analysis.verify import FAIL, NOT_APPLICABLE, PASS, Check, Verdict
+
+INVENTED = {
+    "model": {
+        "name": "cahn_hilliard",
+        "mobility": 3.0,
+        "gradient_energy": 0.37,
+        "free_energy": {"formula": "A*c**2*(1 - c)**2 + 0.03*sin(3*c)", "parameters": {"A": 1.7}},
+    },
+    "grid": {"x": {"cells": 96, "length": 60.0}, "y": {"cells": 80, "length": 72.0}},
+    "initial": {"c": {"mean": 0.43, "noise": 2e-4}},
+    "time": {"end": 2.5, "step": {"tolerance": 1e-4}},
+    "seed": 4,
+}
+
+
+def by_name(verdict):
+    return {c.name: c for c in verdict.checks}
+
+
+@pytest.fixture(scope="module")
+def invented(tmp_path_factory):
+    return pf.run(INVENTED, output=tmp_path_factory.mktemp("verify") / "run")
+
+
+def test_passes_on_an_invented_scenario(invented):
+    verdict = pf.verify(invented)
+    checks = by_name(verdict)
+    assert verdict.passed, str(verdict)
+    assert {c.status for c in checks.values()} == {PASS}
+    assert set(checks) == {
+        "fastest-growing wavelength",
+        "largest growth rate",
+        "growth curve",
+        "growth curve of the scheme",
+        "mean of c",
+        "energy decay",
+    }
+    # With little noise theory is followed far more closely than the tolerances ask.
+    assert checks["growth curve"].error < 5e-3
+    assert checks["growth curve of the scheme"].error < 2e-3
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_fails_when_kappa_is_wrong_by_ten_per_cent(invented, factor):
+    verdict = pf.verify(invented, {"model.gradient_energy": 0.37 * factor})
+    checks = by_name(verdict)
+    assert not verdict.passed
+    for name in ("fastest-growing wavelength", "largest growth rate", "growth curve", "growth curve of the scheme"):
+        assert checks[name].status == FAIL
+
+
+@pytest.mark.parametrize("wrong", [{"model.mobility": 3.2}, {"model.free_energy.parameters.A": 1.6}])
+def test_fails_when_other_constants_are_wrong(invented, wrong):
+    assert not pf.verify(invented, wrong).passed
+
+
+def test_prediction_is_not_read_from_the_measurement(invented, tmp_path):
+    """Spoil the measured power: the verdict must notice."""
+    folder = tmp_path / "spoilt"
+    shutil.copytree(invented.folder, folder)
+    with h5py.File(folder / "fields.vtkhdf", "r+") as file:
+        power = file["growth/power"]
+        time = file["growth/time"][:]
+        # As if everything had grown by 4 % of the largest rate faster.
+        faster = 0.04 * pf.linear_stability(INVENTED).largest_growth_rate
+        power[...] = power[:] * np.exp(2.0 * faster * time)[:, None]
+    assert not pf.verify(str(folder)).passed
+
+
+def test_scheme_with_large_steps_follows_its_own_factors(tmp_path):
+    """imex1 with long steps is 10 % off theory; the discrete check knows by how much, the physical one objects."""
+    data = {**INVENTED, "time": {"end": 2.5, "step": 0.02, "scheme": "imex1"}}
+    checks = by_name(pf.verify(pf.run(data, output=tmp_path / "run")))
+    assert checks["growth curve"].status == FAIL
+    assert checks["growth curve of the scheme"].status == PASS
+    assert checks["growth curve of the scheme"].error < 0.1 * checks["growth curve"].error
+
+
+def test_verdict_does_not_depend_on_output_times(tmp_path):
+    data = {**INVENTED, "grid": {"x": {"cells": 64, "length": 50.0}}, "output": {"history": {"every": 2.0}}}
+    sparse = pf.verify(pf.run(data, output=tmp_path / "a"))
+    dense = pf.verify(pf.run({**data, "output": {"fields": {"every": 0.077}}}, output=tmp_path / "b"))
+    assert sparse.passed
+    assert dense.passed
+    assert by_name(sparse)["largest growth rate"].measured == pytest.approx(
+        by_name(dense)["largest growth rate"].measured, rel=1e-3
+    )
+
+
+def test_allen_cahn_compares_the_cut_off(tmp_path):
+    data = {
+        "model": {"name": "allen_cahn", "mobility": 0.5, "gradient_energy": 1.3},
+        "grid": {"x": {"cells": 96, "length": 120.0}, "y": {"cells": 96, "length": 100.0}},
+        "initial": {"phi": {"mean": 0.0, "noise": 1e-3}},
+        "time": {"end": 12.0, "step": {"tolerance": 1e-4}},
+    }
+    run = pf.run(data, output=tmp_path / "run")
+    verdict = pf.verify(run)
+    assert verdict.passed, str(verdict)
+    assert by_name(verdict)["cut-off wavelength"].status == PASS
+    assert not pf.verify(run, {"model.gradient_energy": 1.43}).passed
+
+
+def test_stable_state_is_not_applicable(tmp_path):
+    data = {**INVENTED, "initial": {"c": {"mean": 0.02, "noise": 1e-3}}, "time": {"end": 1.0, "step": 0.1}}
+    data["model"] = {"name": "cahn_hilliard"}
+    data["initial"] = {"c": {"mean": 0.9, "noise": 1e-3}}
+    verdict = pf.verify(pf.run(data, output=tmp_path / "run"))
+    check = by_name(verdict)["linear stability"]
+    assert check.status == NOT_APPLICABLE
+    assert "stable" in check.detail
+    assert verdict.passed
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"initial": {"c": {"mean": 0.43, "noise": 0.2}}}, "linear regime ends too soon"),
+    ({"time": {"end": 0.1, "step": 0.02}}, "linear regime ends too soon"),
+    ({"grid": {"x": {"cells": 16, "length": 2.5}}}, "no unstable wave"),
+    ({"grid": {"x": {"cells": 32, "length": 9.0}}, "initial": {"c": {"mean": 0.43, "noise": 1e-4}}}, "box is too small"),
+])
+def test_too_little_to_say_is_not_applicable(tmp_path, change, reason):
+    verdict = pf.verify(pf.run({**INVENTED, **change}, output=tmp_path / "run"))
+    check = by_name(verdict)["linear stability"]
+    assert check.status == NOT_APPLICABLE
+    assert reason in check.detail
+
+
+def test_nothing_passes_without_data():
+    assert not Verdict(()).passed
+    assert not Verdict((Check("a", NOT_APPLICABLE),)).passed
+    assert Verdict((Check("a", NOT_APPLICABLE), Check("b", PASS))).passed
+    assert not Verdict((Check("a", FAIL), Check("b", PASS))).passed
+
+
+def test_turned_off(tmp_path):
+    data = {**INVENTED, "verify": False, "time": {"end": 0.1, "step": 0.1}}
+    run = pf.run(data, output=tmp_path / "run")
+    assert not pf.verify(run).passed
+    assert run.status["status"] == "finished"
+
+
+def test_stored_verdict_and_dict(invented):
+    stored = invented.verification
+    verdict = pf.verify(invented)
+    assert [str(s) for s in stored["check"].values] == [c.name for c in verdict.checks]
+    assert int(stored.attrs["passed"]) == 1
+    assert verdict.to_dict()["checks"][0]["name"] == "fastest-growing wavelength"

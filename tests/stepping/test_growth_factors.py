@@ -1,0 +1,135 @@
+"""Every Fourier mode grows by the scheme's exact discrete factor. The closed forms stand here, independent of the tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import scenario
+
+from phasefield.registry import lookup, names
+
+QUADRATIC = {"cahn_hilliard": "-0.35*c**2 + 0.2*c", "allen_cahn": "-0.35*phi**2 + 0.2*phi"}
+FIELD = {"cahn_hilliard": "c", "allen_cahn": "phi"}
+STEPS = 20
+
+
+def phi(order: int, z: np.ndarray) -> np.ndarray:
+    """φ_order by its Taylor series (|z| < 1) or its definition: plain and slow, unlike kernel and table."""
+    series = sum(z**j / float(np.prod(np.arange(1, j + order + 1, dtype=float))) for j in range(25))
+    safe = np.where(np.abs(z) < 1.0, 1.0, z)
+    first = np.expm1(safe) / safe
+    direct = {1: first, 2: (first - 1.0) / safe}[order]
+    return np.where(np.abs(z) < 1.0, series, direct)
+
+
+def closed_form(scheme: str, a: np.ndarray, f: float, S: float, K: np.ndarray) -> np.ndarray:
+    """G of the theory note, section 2: a = Δt m, f = f″(c₀), K = κk̃²."""
+    if scheme == "imex1":
+        return (1.0 + a * (S - f)) / (1.0 + a * (S + K))
+    z, n = -a * (S + K), -a * (f - S)
+    g1 = np.exp(z) + n * phi(1, z)
+    return {"etdrk2": g1 + n * (g1 - 1.0) * phi(2, z)}[scheme]
+
+
+def modes_of(simulation):
+    """k̃² of all stored modes that are no padding, and the index of those."""
+    modes = simulation.stepper.modes
+    return modes.k2, np.broadcast_to(modes.weight > 0.0, modes.k2.shape)
+
+
+def grow(simulation, dt: float, S: float):
+    """|û| before and after STEPS steps with given Δt and S."""
+    before = simulation.stepper.state_hat[0].copy()
+    for _ in range(STEPS):
+        simulation.stepper.attempt(dt, np.array([S]))
+        simulation.stepper.accept()
+    return before, simulation.stepper.state_hat[0]
+
+
+@pytest.mark.parametrize("laplacian", names("laplacian"))
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("model", ["cahn_hilliard", "allen_cahn"])
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_quadratic_energy_every_mode(simulate, scheme, model, dimensions, laplacian):
+    extra = {"free_energy": QUADRATIC[model], "mobility": 0.8, "laplacian": laplacian}
+    data = scenario(model, dimensions, model_=extra, time={"end": 1.0, "step": 0.1, "scheme": scheme})
+    for dt, S in ((0.02, 0.0), (0.25, 1.3), (0.6, 0.7)):
+        simulation = simulate(data)
+        before, after = grow(simulation, dt, S)
+        k2, real = modes_of(simulation)
+        m = 0.8 * k2 if model == "cahn_hilliard" else np.full_like(k2, 0.8)
+        G = closed_form(scheme, dt * m, -0.7, S, 2.0 * k2)
+        # The uniform mode also feels the linear part of f; strongly damped modes sink into the rounding of growing ones.
+        kept = real & (np.abs(G) ** STEPS > 1e-2) & (k2 > 0.0)
+        assert kept.sum() >= 3
+        np.testing.assert_allclose((after / np.where(before == 0.0, 1.0, before))[kept], (G**STEPS)[kept], rtol=1e-10)
+        assert np.all(after[~real] == 0.0)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("mean", [0.5, 0.4, 0.1])
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_quartic_well_small_amplitude(simulate, scheme, mean, dimensions):
+    """Inside (½, 0.4) and outside (0.1) the spinodal of c²(1−c)², amplitude 1e-7."""
+    data = scenario(
+        dimensions=dimensions,
+        model_={"free_energy": {"name": "double_well", "barrier": 1.0, "low": 0.0, "high": 1.0}},
+        initial={"c": {"mean": mean, "noise": 1e-7}},
+        time={"end": 1.0, "step": 0.1, "scheme": scheme},
+    )
+    dt, S = 0.3, 1.0
+    simulation = simulate(data)
+    before, after = grow(simulation, dt, S)
+    k2, real = modes_of(simulation)
+    f2 = 2.0 * (1.0 - 6.0 * mean + 6.0 * mean**2)
+    G = closed_form(scheme, dt * k2, f2, S, 2.0 * k2)
+    others = real & (k2 > 0.0)
+    expected = (G**STEPS * before)[others]
+    assert np.max(np.abs(after[others] - expected)) < 1e-6 * np.max(np.abs(expected))
+    if mean == 0.5:
+        kept = others & (np.abs(G) ** STEPS > 1e-2)
+        np.testing.assert_allclose((after / np.where(before == 0.0, 1.0, before))[kept], (G**STEPS)[kept], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_stabilisation_equal_to_curvature_is_exact(simulate, dimensions):
+    """S = f″(c₀) leaves no explicit linear part: etdrk2 gives e^{σΔt}, imex1 backward Euler. z > 0 occurs (S < 0)."""
+    data = scenario(dimensions=dimensions, model_={"free_energy": QUADRATIC["cahn_hilliard"]})
+    dt, f2 = 0.5, -0.7
+    for scheme in ("etdrk2", "imex1"):
+        simulation = simulate({**data, "time": {"end": 1.0, "step": dt, "scheme": scheme}})
+        before, after = grow(simulation, dt, f2)
+        k2, real = modes_of(simulation)
+        sigma = -k2 * (f2 + 2.0 * k2)
+        assert sigma.max() > 0.01
+        G = np.exp(sigma * dt) if scheme == "etdrk2" else 1.0 / (1.0 - sigma * dt)
+        kept = real & (G**STEPS > 1e-2) & (k2 > 0.0)
+        tolerance = 1e-11 if scheme == "etdrk2" else 1e-10
+        np.testing.assert_allclose((after / np.where(before == 0, 1.0, before))[kept], (G**STEPS)[kept], rtol=tolerance)
+
+
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_table_gives_the_closed_form(scheme):
+    """The growth factor that `verify` derives from the table equals the closed form."""
+    rng = np.random.default_rng(3)
+    a, K, f = rng.uniform(0, 5, 400), rng.uniform(0, 10, 400), -0.9
+    for S in (0.0, 0.4, 2.0, -0.9):
+        z, n = -a * (S + K), -a * (f - S)
+        np.testing.assert_allclose(lookup("scheme", scheme).growth_factor(z, n), closed_form(scheme, a, f, S, K), rtol=2e-13, atol=1e-15)
+
+
+def test_local_errors_of_the_theory_note():
+    """(G − e^{sΔt})/Δt with s = 0.8, linear part −2: the published table, to its printed digits."""
+    table = {"imex1": [-0.498, -0.296, -0.166, -0.0889], "etdrk2": [-0.152, -0.0459, -0.0127, -0.00336]}
+    dt = np.array([0.4, 0.2, 0.1, 0.05])
+    for name, expected in table.items():
+        G = lookup("scheme", name).growth_factor(-2.0 * dt, 2.8 * dt)
+        np.testing.assert_allclose((G - np.exp(0.8 * dt)) / dt, expected, rtol=6e-3)
+
+
+def test_delay_by_stabilisation():
+    """imex1 divides the rate of a slow mode by 1 + Δt S m: the price of S."""
+    dt, m, S, s = 0.5, 3.0, 2.0, -1e-4
+    K = 0.0
+    G = lookup("scheme", "imex1").growth_factor(np.array([-dt * m * (S + K)]), np.array([-dt * m * (-s / m - S)]))
+    assert (G[0] - 1.0) / dt == pytest.approx(s / (1.0 + dt * m * S), rel=1e-3)

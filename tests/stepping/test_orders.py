@@ -1,0 +1,103 @@
+"""Measured orders of accuracy in time, spectral convergence in space, energy decay for any step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import scenario
+
+from phasefield.registry import lookup, names
+
+SMOOTH = {"x": {"cells": 64, "length": 20.0}}
+
+
+def smooth(scheme: str, step: float, end: float = 2.0, cells: int = 64, model: str = "cahn_hilliard"):
+    field = {"cahn_hilliard": "c", "allen_cahn": "phi"}[model]
+    return scenario(
+        model,
+        1,
+        grid={"x": {"cells": cells, "length": 20.0}},
+        initial={field: "0.1 + 0.6*sin(2*pi*x/Lx) + 0.2*cos(4*pi*x/Lx + 1)"},
+        time={"end": end, "step": step, "scheme": scheme},
+        stabilisation=1.0,
+    )
+
+
+def final_state(simulate, data):
+    simulation = simulate(data)
+    simulation.advance()
+    assert simulation.counters.rejected == 0
+    return next(iter(simulation.state.values()))
+
+
+@pytest.mark.parametrize("model", ["cahn_hilliard", "allen_cahn"])
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_order_in_time(simulate, scheme, model):
+    reference = final_state(simulate, smooth("etdrk2", 2.0 / 8192, model=model))
+    steps = np.array([2.0 / 64, 2.0 / 128, 2.0 / 256])
+    errors = [np.abs(final_state(simulate, smooth(scheme, h, model=model)) - reference).max() for h in steps]
+    orders = np.diff(np.log(errors)) / np.diff(np.log(steps))
+    assert orders == pytest.approx([lookup("scheme", scheme).order] * 2, abs=0.1)
+
+
+def test_spectral_convergence_in_space(simulate):
+    """A smooth problem: the error falls faster than any power, to rounding; coarse cells are subsets of fine ones."""
+    # Cell centres of N and 3N cells coincide at every third fine centre.
+    fine = final_state(simulate, smooth("etdrk2", 0.01, 0.5, cells=324))
+    errors = []
+    for cells in (12, 36, 108):
+        coarse = final_state(simulate, smooth("etdrk2", 0.01, 0.5, cells=cells))
+        ratio = 324 // cells
+        errors.append(np.abs(coarse - fine[ratio // 2 :: ratio]).max())
+    assert errors[0] > 1e-4
+    assert errors[1] < 1e-6
+    assert errors[2] < 2e-13
+
+
+@pytest.mark.parametrize("step", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("scheme", names("scheme"))
+@pytest.mark.parametrize("model", ["cahn_hilliard", "allen_cahn"])
+def test_energy_decays_for_any_step(simulate, model, scheme, step):
+    """S ≥ ½ max f″ on the attained range: no step is ever rejected, however long (the guard stays idle)."""
+    field = {"cahn_hilliard": "c", "allen_cahn": "phi"}[model]
+    data = scenario(
+        model,
+        2,
+        initial={field: {"mean": 0.0, "noise": 0.9, "distribution": "uniform"}},
+        time={"end": 40 * step, "step": step, "scheme": scheme},
+        stabilisation=2.0,
+    )
+    simulation = simulate(data)
+    energies = [simulation.energies.total]
+    simulation.advance(on_step=lambda s: energies.append(s.energies.total))
+    assert simulation.counters.rejected == 0
+    assert len(energies) == 41
+    assert np.all(np.diff(energies) <= 1e-12 * abs(energies[0]))
+    assert energies[-1] < energies[0]
+
+
+def test_guard_cures_what_small_stabilisation_breaks(simulate):
+    """With S = 0 and a long step the energy would grow: the step is rejected, halved, and the energy still decays."""
+    data = scenario(
+        "allen_cahn",
+        2,
+        initial={"phi": {"mean": 0.0, "noise": 0.9, "distribution": "uniform"}},
+        time={"end": 30.0, "step": 3.0, "scheme": "imex1"},
+        stabilisation=0.0,
+    )
+    simulation = simulate(data)
+    energies = [simulation.energies.total]
+    simulation.advance(on_step=lambda s: energies.append(s.energies.total))
+    assert simulation.counters.rejected_energy > 0
+    assert simulation.time == 30.0
+    assert np.all(np.diff(energies) <= 1e-12 * abs(energies[0]))
+
+
+def test_stabilisation_follows_the_range(simulate):
+    simulation = simulate(scenario(initial={"c": {"mean": 0.0, "noise": 0.01}}, time={"end": 60.0, "step": {"tolerance": 1e-3}}))
+    first = simulation.stabilisation.values[0]
+    simulation.advance()
+    (low, high), *_ = simulation.stepper.ranges
+    assert first == 0.0
+    # ½ max f″ of ¼(c²−1)² on the attained range, at least.
+    assert simulation.stabilisation.values[0] >= 0.5 * (3.0 * max(low**2, high**2) - 1.0)
