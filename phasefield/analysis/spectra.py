@@ -64,11 +64,6 @@ class StructureFactor:
             result[f"power_{name}"] = (("time", "wavenumber"), power[:, q], {"long_name": text})
         return result
 
-    def mean_wavelength(self, field: int = 0) -> np.ndarray:
-        """2π / ⟨k⟩ of every sample, ⟨k⟩ the first moment of the shell sums (k = 0 left out)."""
-        k, total = self.wavenumber[1:], np.array([p[field, 1:] * self.count[1:] for p in self.power])
-        return 2.0 * math.pi * total.sum(axis=1) / np.maximum((total * k).sum(axis=1), 1e-300)
-
 
 class LinearRegime:
     """Follows single modes from the start until the linear regime is over, independent of the user's output times.

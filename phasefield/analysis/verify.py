@@ -91,6 +91,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         checks.append(_energy(run, recorded))
     if wanted.shrinking_radius is not False:
         checks.append(_shrinking(run, assumed, wanted.shrinking_radius))
+    if run.status.get("status") == "failed":
+        checks.append(Check("end of the run", FAIL, detail=str(run.status.get("reason", "failed"))))
     return Verdict(tuple(checks), growth)
 
 

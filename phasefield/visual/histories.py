@@ -1,0 +1,118 @@
+"""Graphs of scalars over time: energy and step size, and the radius of a shrinking body."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from phasefield.analysis.growth import NotApplicable
+from phasefield.analysis.shrinking import shrinking_radius
+from phasefield.output.reader import Run
+from phasefield.visual.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SKY,
+    caption,
+    frameless,
+    load_run,
+    new_figure,
+    note,
+    plain_log_ticks,
+    scenario_of,
+    styled,
+)
+
+# A time axis is logarithmic when the times span more than this ratio.
+LOG_RATIO = 100.0
+TERM_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, GREY)
+
+
+@styled
+def figure_energy(run: Run | str) -> Figure:
+    """Energy, in all and by term, and the step size against time."""
+    run = load_run(run)
+    figure = new_figure(run, 5.6, 4.8)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, 1.0])
+    draw_energy(upper, run)
+    upper.set_xlabel("")
+    history = run.history
+    time, steps = history["time"].values, history["steps"].values
+    made = np.diff(steps) > 0
+    if made.any():
+        # The mean from row to row: a step that ends at a row is cut short to do so, and says little.
+        mean = np.diff(time)[made] / np.diff(steps)[made]
+        lower.plot(time[1:][made], mean, color=BLUE, lw=1.2)
+        if mean.max() > 10.0 * mean.min():
+            lower.set_yscale("log")
+            plain_log_ticks(lower.yaxis)
+        else:
+            lower.set_ylim(0.0, 1.2 * mean.max())
+    lower.set_ylabel(r"mean step $\Delta t$")
+    lower.set_xlabel("time $t$")
+    frameless(lower)
+    taken, rejected = (int(history[n].values[-1]) if time.size else 0 for n in ("steps", "rejected_steps"))
+    caption(figure, f"{taken} steps, {rejected} rejected")
+    return figure
+
+
+def draw_energy(axes: Axes, run: Run) -> None:
+    """Total energy and its terms against time."""
+    history = run.history
+    time = history["time"].values
+    terms = [str(n) for n in history if str(n).startswith("energy_") and n != "energy_increase"]
+    axes.plot(time, history["energy"].values, color=BLACK, lw=2.4, label="total")
+    for term, colour in zip(sorted(terms), TERM_COLOURS, strict=False):
+        label = term.removeprefix("energy_").replace("_", " ")
+        axes.plot(
+            time, history[term].values, color=colour, lw=1.2, ls="--" if label == "gradient" else "-", label=label
+        )
+    if _early(time, history["energy"].values):
+        axes.set_xscale("log")
+        axes.set_xlim(time[time > 0.0][0], time[-1])
+    axes.set_xlabel("time $t$")
+    axes.set_ylabel("energy $F$")
+    axes.legend()
+    frameless(axes)
+
+
+def _early(time: np.ndarray, energy: np.ndarray) -> bool:
+    """True where a logarithmic time axis helps: over decades of time, and with half the fall in the first quarter."""
+    later = time[time > 0.0]
+    if later.size < 3 or later[-1] < LOG_RATIO * later[0]:
+        return False
+    middle = 0.5 * (energy[0] + energy[-1])
+    return bool(energy[0] > energy[-1] and energy[time >= 0.25 * time[-1]][0] <= middle)
+
+
+@styled
+def figure_radius(run: Run | str) -> Figure:
+    """Radius squared of a shrinking disc or sphere against R² = R₀² − 2(d−1) L κ t."""
+    run = load_run(run)
+    figure = new_figure(run, 5.2, 3.8)
+    draw_radius(figure.subplots(), run)
+    return figure
+
+
+def draw_radius(axes: Axes, run: Run) -> None:
+    """R² measured as points, theory as a line; the reason where there is no radius."""
+    scenario = scenario_of(run)
+    try:
+        result = shrinking_radius(run, scenario)
+    except NotApplicable as reason:
+        note(axes, f"No radius to follow: {reason}.")
+        return
+    time, square = result.times, result.radius**2
+    law = square[0] + result.expected_slope * (time - time[0])
+    label = rf"theory, $R_0^2 - 2(d-1)L\kappa t$: slope ${result.expected_slope:.4g}$"
+    axes.plot(time, law, color=BLACK, label=label)
+    axes.plot(time, square, "o", color=BLUE, label=rf"measured: slope ${result.slope:.4g}$")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel("time $t$")
+    axes.set_ylabel("radius squared $R^2$")
+    axes.legend(loc="lower left")
+    frameless(axes)

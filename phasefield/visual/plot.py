@@ -1,0 +1,91 @@
+"""The figures of a run as PNG files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from phasefield.errors import InputError, unknown
+from phasefield.output.reader import Run
+from phasefield.visual.fields import figure_fields
+from phasefield.visual.growth import figure_growth
+from phasefield.visual.histories import figure_energy, figure_radius
+from phasefield.visual.overview import figure_overview, wants_radius
+from phasefield.visual.spectrum import figure_spectrum
+from phasefield.visual.style import DPI, load_run, styled
+
+__all__ = [
+    "FIGURES",
+    "figure_energy",
+    "figure_fields",
+    "figure_growth",
+    "figure_overview",
+    "figure_radius",
+    "figure_spectrum",
+    "plot",
+]
+
+FIGURES: dict[str, Callable[[Run], Figure]] = {
+    "overview": figure_overview,
+    "fields": figure_fields,
+    "energy": figure_energy,
+    "spectrum": figure_spectrum,
+    "growth": figure_growth,
+    "radius": figure_radius,
+}
+
+
+def plot(
+    run: Run | str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    what: Sequence[str] | None = None,
+) -> list[Path]:
+    """Write figures of a run as PNG files, replacing those of the same name.
+
+    Args:
+        run: the run, its folder or its fields file.
+        output: folder for the files; `plots` in the run folder when absent.
+        what: names among `FIGURES`; all when absent, `radius` only where the scenario asks for that check.
+
+    Returns:
+        The files written, one per figure; for `fields`, one per field.
+
+    Raises:
+        InputError: an unknown name, no frame to show, or a folder that cannot be written.
+    """
+    run = load_run(run)
+    if what is None:
+        what = [name for name in FIGURES if name != "radius" or wants_radius(run)]
+    elif isinstance(what, str):
+        what = [what]
+    for name in what:
+        if name not in FIGURES:
+            raise unknown("figure", name, FIGURES)
+    folder = Path(output) if output is not None else run.folder / "plots"
+    written = []
+    for name in dict.fromkeys(what):
+        for stem, figure in _figures(run, name):
+            written.append(_save(figure, folder / f"{stem}.png"))
+    return written
+
+
+def _figures(run: Run, name: str) -> Iterator[tuple[str, Figure]]:
+    """The figures of one name, each with the stem of its file."""
+    if name == "fields" and len(run.names) > 1:
+        for field in run.names:
+            yield f"fields_{field}", figure_fields(run, field)
+    else:
+        yield name, FIGURES[name](run)
+
+
+@styled
+def _save(figure: Figure, path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI)
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
+    return path
