@@ -1,13 +1,17 @@
 """The measured growth curve of a run, and what theory and the time scheme predict for the very same modes.
 
-The growth rate of a shell between the first and the last sample of the linear regime is ½ ln(P₁/P₀)/(t₁ − t₀), P the summed
-power of its followed modes. The prediction multiplies the *actual* initial power of every mode by exp(2σ(k̃²)(t₁ − t₀)) and sums
-the same shell, so binning adds no bias; the discrete one uses the product of the scheme's factors over the steps really made.
+The growth rate of a shell between the first sample and a later one is ½ ln(P₁/P₀)/(t₁ − t₀), P the summed power of its
+followed modes. The prediction multiplies the *actual* initial power of every mode by exp(2σ(k̃²)(t₁ − t₀)) and sums the same
+shell, so binning adds no bias; the discrete one uses the product of the scheme's factors over the steps really made.
+
+t₁ is the last sample of the linear regime for shells that grow fast. Slow and decaying shells end earlier, while theory still
+gives them a fair share of the power of the strongest: later, pairs of strong waves would outweigh their own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +23,7 @@ from phasefield.scenario import LoadedScenario
 
 # The window ends at the last sample below this measure of nonlinearity (defined in `spectra.LinearRegime`).
 NONLINEARITY = 0.02
-# Shells count when theory gives them at least this share of the largest mean power per mode at the end of the window.
+# A shell is followed as long as theory gives it at least this share of the largest mean power per mode.
 POWER_SHARE = 0.05
 # The fit for the maximum uses shells growing at least this fast, relative to the largest measured rate.
 FIT_SHARE = 0.6
@@ -108,26 +112,36 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
             f"{math.exp(theory.largest_growth_rate * span):.3g} in it; start with less noise or run longer"
         )
     k2, shell = np.asarray(data["mode_k2"]), np.asarray(data["mode_shell"]).astype(int)
-    initial = np.asarray(data["mode_weight"]) * np.asarray(data["mode_power"])
-    shells = data["power"].shape[1]
-    weight = np.bincount(shell, np.asarray(data["mode_weight"]), shells)
-    start, end = (np.asarray(data["power"])[i] for i in (0, last))
-
-    gain = np.exp(2.0 * theory.growth_rate_of_symbol(k2) * span)
-    expected = np.bincount(shell, initial * gain, shells)
-    per_mode = expected / np.maximum(weight, 1.0)
-    used = (start > 0.0) & (end > 0.0) & (per_mode >= POWER_SHARE * per_mode.max())
-    if np.count_nonzero(used) < LEAST_SHELLS or weight[used].sum() < LEAST_MODES:
-        raise NotApplicable(
-            f"only {int(weight[used].sum())} modes in {np.count_nonzero(used)} shells grow visibly: the box is too small"
-        )
+    weight = np.asarray(data["mode_weight"])
+    initial = weight * np.asarray(data["mode_power"])
+    measured = np.asarray(data["power"])
+    shells = measured.shape[1]
+    count = np.bincount(shell, weight, shells)
     steps = np.stack([np.asarray(data["step_size"]), np.asarray(data["step_stabilisation"])], axis=1)
-    discrete_gain = np.exp(2.0 * _discrete_exponent(k2, steps, span, theory, recorded))
-    expected_discrete = np.bincount(shell, initial * discrete_gain, shells)
-    centre = np.sqrt(np.bincount(shell, initial * gain * k2, shells)[used] / expected[used])
-    rates = [0.5 * np.log(p[used] / start[used]) / span for p in (end, expected, expected_discrete)]
+
+    elapsed = times - times[0]
+    growth = theory.growth_rate_of_symbol(k2)
+    end = np.zeros(shells, dtype=int)
+    rates = np.zeros((3, shells))
+    centre = np.zeros(shells)
+    for i, exponent in zip(range(1, last + 1), _discrete_exponents(k2, steps, elapsed, theory, recorded), strict=False):
+        power = initial * np.exp(2.0 * growth * elapsed[i])
+        expected = np.bincount(shell, power, shells)
+        per_mode = expected / np.maximum(count, 1.0)
+        here = (measured[0] > 0.0) & (measured[i] > 0.0) & (per_mode >= POWER_SHARE * per_mode.max())
+        discrete = np.bincount(shell, initial * np.exp(2.0 * exponent), shells)
+        for row, result in zip(rates, (measured[i], expected, discrete), strict=True):
+            row[here] = 0.5 * np.log(result[here] / measured[0][here]) / elapsed[i]
+        centre[here] = np.sqrt(np.bincount(shell, power * k2, shells)[here] / expected[here])
+        end[here] = i
+    used = end > 0
+    if np.count_nonzero(end == last) < LEAST_SHELLS or count[used].sum() < LEAST_MODES:
+        raise NotApplicable(
+            f"only {int(count[end == last].sum())} modes in {np.count_nonzero(end == last)} shells grow visibly: "
+            "the box is too small"
+        )
     window = (float(times[0]), float(times[last]))
-    return GrowthCurve(theory, centre, rates[0], rates[1], rates[2], weight[used], window, int(weight[used].sum()))
+    return GrowthCurve(theory, centre[used], *(r[used] for r in rates), count[used], window, int(count[used].sum()))
 
 
 def _window_end(nonlinearity: np.ndarray) -> int:
@@ -138,10 +152,10 @@ def _window_end(nonlinearity: np.ndarray) -> int:
     return int(beyond[0]) - 1 if beyond.size else nonlinearity.size - 1
 
 
-def _discrete_exponent(
-    k2: np.ndarray, steps: np.ndarray, span: float, theory: LinearStability, recorded: LoadedScenario
-) -> np.ndarray:
-    """Σ ln |G(k̃²; Δt, S)| over the steps that cover `span`, at every mode.
+def _discrete_exponents(
+    k2: np.ndarray, steps: np.ndarray, elapsed: np.ndarray, theory: LinearStability, recorded: LoadedScenario
+) -> Iterator[np.ndarray]:
+    """Σ ln |G(k̃²; Δt, S)| at every mode, over the steps up to elapsed[1], elapsed[2], …
 
     The factors depend on the mode through k̃² alone and are smooth in it: they are evaluated at 400 values and
     interpolated by a cubic spline (relative error below 1e-9).
@@ -149,8 +163,6 @@ def _discrete_exponent(
     from scipy.interpolate import CubicSpline
 
     covered = np.cumsum(steps[:, 0])
-    count = int(np.searchsorted(covered, span * (1.0 - 1e-9))) + 1
-    pairs, repeats = np.unique(steps[:count], axis=0, return_counts=True)
     scheme = lookup("scheme", recorded.settings.time.scheme)
     nodes = np.linspace(0.0, float(k2.max()), 400)
     (field, kinetics), *_ = theory.model.fields.items()
@@ -158,7 +170,12 @@ def _discrete_exponent(
     curvature = theory.curvature(field)
     kappa_k2 = -theory.growth_rate_of_symbol(nodes) / np.where(rate > 0.0, rate, 1.0) - curvature
     exponent = np.zeros_like(nodes)
-    for (dt, S), repeat in zip(pairs, repeats, strict=True):
-        z = -dt * rate * (S + kappa_k2)
-        exponent += repeat * np.log(np.abs(scheme.growth_factor(z, -dt * rate * (curvature - S))))
-    return CubicSpline(nodes, exponent)(k2)
+    done = 0
+    for span in elapsed[1:]:
+        count = int(np.searchsorted(covered, span * (1.0 - 1e-9))) + 1
+        pairs, repeats = np.unique(steps[done:count], axis=0, return_counts=True)
+        for (dt, S), repeat in zip(pairs, repeats, strict=True):
+            z = -dt * rate * (S + kappa_k2)
+            exponent += repeat * np.log(np.abs(scheme.growth_factor(z, -dt * rate * (curvature - S))))
+        done = count
+        yield CubicSpline(nodes, exponent)(k2)

@@ -63,7 +63,9 @@ def require_memory(loaded: LoadedScenario) -> None:
     needed, present = memory_estimate(loaded), _physical_memory()
     if needed > present:
         cells = " × ".join(str(a.cells) for a in loaded.grid.axes)
-        text = f"grid: {cells} cells need {needed / 2**30:.1f} GiB of memory, this machine has {present / 2**30:.1f} GiB"
+        text = (
+            f"grid: {cells} cells need {needed / 2**30:.1f} GiB of memory, this machine has {present / 2**30:.1f} GiB"
+        )
         raise loaded.located(InputError(text))
 
 
