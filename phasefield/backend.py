@@ -59,8 +59,42 @@ class CpuBackend:
     def to_host(self, array: Any) -> np.ndarray:
         return np.asarray(array)
 
-    def to_device(self, array: np.ndarray) -> Any:
-        return np.ascontiguousarray(array, self.dtype)
+    def to_device(self, array: Any, dtype: Any = None) -> Any:
+        """The array in the precision of the fields, or in `dtype`."""
+        return np.ascontiguousarray(array, dtype or self.dtype)
+
+
+@register("backend", "gpu")
+class GpuBackend:
+    """CUDA kernels and cuFFT through CuPy, on the current device. `make_backend` looks for a device first."""
+
+    device = "gpu"
+    threads = 1
+
+    def __init__(self, precision: str = "double", threads: int | None = None):
+        self.precision = precision
+        self.dtype = np.dtype(PRECISIONS[precision])
+        self.kernels: Any = importlib.import_module("phasefield.kernels.gpu")
+        self.xp: Any = self.kernels.load_cupy()
+
+    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression]) -> Any:
+        """Compiled potential and energy of a pointwise free-energy density; see `kernels.codegen.Pointwise`."""
+        from phasefield.kernels.gpu_programs import GpuPointwise
+
+        return GpuPointwise(density, derivatives, self.dtype.name)
+
+    def compile_stages(self, stages: Sequence[Stage]) -> list[Any]:
+        """One compiled spectral kernel per stage of a time scheme; see `kernels.stages_cuda`."""
+        from phasefield.kernels.gpu_programs import GpuStage
+
+        return [GpuStage(i, stages, self.dtype.name) for i in range(len(stages))]
+
+    def to_host(self, array: Any) -> np.ndarray:
+        return self.xp.asnumpy(array)
+
+    def to_device(self, array: Any, dtype: Any = None) -> Any:
+        """The array on the device, in the precision of the fields or in `dtype`."""
+        return self.xp.asarray(array, dtype or self.dtype, order="C")
 
 
 def make_backend(device: str = "auto", precision: str = "double", threads: int | None = None) -> Any:
@@ -75,11 +109,10 @@ def make_backend(device: str = "auto", precision: str = "double", threads: int |
         raise InputError(f"the number of threads must be at least 1, got {threads}")
     if device != "cpu":
         try:
-            gpu = importlib.import_module("phasefield.kernels.gpu")
-            gpu.require_device()
-        except (ImportError, InputError) as error:
+            importlib.import_module("phasefield.kernels.gpu").require_device()
+        except InputError as error:
             if device == "gpu":
                 raise InputError(f"no GPU can be used: {error}") from None
         else:
-            return gpu.GpuBackend(precision)
+            return lookup("backend", "gpu")(precision)
     return lookup("backend", "cpu")(precision, threads)

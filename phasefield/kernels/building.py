@@ -16,7 +16,7 @@ from typing import Any
 
 import sympy
 
-from phasefield.errors import InputError, did_you_mean
+from phasefield.errors import InputError, did_you_mean, nearest
 from phasefield.kernels import functions, symbolic
 from phasefield.kernels.expressions import CONSTANTS, FUNCTIONS, MAX_DEPTH, short
 from phasefield.kernels.functions import Tree
@@ -47,10 +47,7 @@ _OPERATORS: dict[type[ast.operator], Callable] = {
 }
 _CHAINS = ((ast.Add, ast.Sub), (ast.Mult, ast.Div))
 _CONSTANT_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(math, name)
-        for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
-    },
+    **{name: getattr(math, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
     "abs": abs,
     "min": min,
     "max": max,
@@ -99,9 +96,7 @@ class Builder:
                 raise self._refusal(node, "uses '^'; use ** for powers")
             case ast.Call():
                 return self._call(node, depth)
-        raise self._refusal(
-            node, "is not allowed in a formula; use numbers, names, + - * / **, and functions"
-        )
+        raise self._refusal(node, "is not allowed in a formula; use numbers, names, + - * / **, and functions")
 
     def _constant(self, node: ast.Constant) -> Piece:
         value = node.value
@@ -124,8 +119,11 @@ class Builder:
             return Piece(sympy.pi, math.pi)
         if name in FUNCTIONS:
             raise self._refusal(node, f"is a function; write {name}(...)")
+        # `pi` is no guess: the field of another model, `phi`, is a likelier mistake than a misspelt constant.
+        match = nearest(name, (*self.variables, *self.parameters))
+        valid = ", ".join((*self.variables, *self.parameters, *CONSTANTS))
         raise self._refusal(
-            node, f"is not known; {did_you_mean(name, (*self.variables, *self.parameters, *CONSTANTS))}"
+            node, f"is not known; did you mean '{match}'?" if match else f"is not known; valid names: {valid}"
         )
 
     def _chain(self, node: ast.BinOp, depth: int) -> Piece:
@@ -147,9 +145,7 @@ class Builder:
         if exponent.value is None:
             inside = sorted({str(s) for s in exponent.tree.free_symbols} & set(self.variables))
             if inside:
-                raise self._refusal(
-                    node.right, f"is an exponent with the variable '{inside[0]}'; use exp(...) instead"
-                )
+                raise self._refusal(node.right, f"is an exponent with the variable '{inside[0]}'; use exp(...) instead")
             return self._settle(node, sympy.Pow(base.tree, exponent.tree), base.power * exponent.power)
         n, number = exponent.value, base.value
         if abs(n) > MAX_POWER:

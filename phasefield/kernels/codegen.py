@@ -135,7 +135,7 @@ def _lines(statements: Sequence[tuple[str, str]], indent: int, form: str = "{} =
 # GPU ----------------------------------------------------------------------------------------------------
 
 # Launch `potential` or `energy` with BLOCK threads per block and a fixed number of blocks, then `finish` with
-# one block of at least WIDTH threads. The order of summation depends on n and the number of blocks alone.
+# `width` blocks of BLOCK threads. The order of summation depends on n and the number of blocks alone.
 _CUDA = """\
 // Pointwise kernels of a free-energy density, written by phasefield.
 typedef {real_type} real;
@@ -223,16 +223,16 @@ extern "C" __global__ void energy(const real *u, const real *p, double *partial,
     gather(0, total, share, partial + blockIdx.x);
 }}
 
-// sums[k] = all blocks of partial[:, k] in order; width = WIDTH after `potential`, 1 after `energy`.
+// One block per k: sums[k] = all blocks of partial[:, k]; width = WIDTH after `potential`, 1 after `energy`.
 extern "C" __global__ void finish(const double *partial, int blocks, int width, double *sums)
 {{
-    int k = threadIdx.x;
-    if (k >= width)
-        return;
-    double value = partial[k];
-    for (int b = 1; b < blocks; ++b)
+    __shared__ double share[BLOCK];
+    const double infinity = __longlong_as_double(0x7ff0000000000000LL);
+    const int k = blockIdx.x;
+    double value = k == 0 ? 0.0 : (k % 2 ? infinity : -infinity);
+    for (int b = threadIdx.x; b < blocks; b += BLOCK)
         value = join(k, value, partial[(long long)b * width + k]);
-    sums[k] = value;
+    gather(k, value, share, sums + k);
 }}
 """
 

@@ -5,7 +5,8 @@ A scheme is a list of stages, a stage a list of coefficients written as arithmet
     out = base(z) û + Δt Σ_i weight_i(z) N_i,      N_i = −m (F̂_i − S v_i),      z = −Δt m (S + κ k̃²)
 
 with m = m₀ + m₂ k̃² the kinetics (m₀ = L or m₂ = M), F̂_i the transform of the explicit pointwise part at the stage value v_i.
-The same coefficient strings are printed into a Numba function here and into a CUDA kernel by `kernels.gpu`.
+A stage is put together once, as a list of statements (`make_program`), and printed twice: as a Numba function here, as a
+CUDA kernel in `stages_cuda`.
 """
 
 from __future__ import annotations
@@ -53,21 +54,60 @@ def _dependency() -> str:
     return hashlib.sha256(Path(__file__).with_name("cpu.py").read_bytes()).hexdigest()
 
 
-def cpu_source(number: int, stages: Sequence[Stage]) -> str:
-    """Python source of the Numba function of stage `number`.
+@dataclass(frozen=True)
+class Program:
+    """The statements of one stage; every name stands for one real number of a mode.
 
-    The stage's own N enters as `n`, earlier ones come from slots. The first stage reads the state from `base` and
-    writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
-    transform. Results added to `sums`: [squared error per field …, gradient energy].
+    functions: those of e^z, φ₁, φ₂, φ₃ that are needed.
+    coefficients: (name, arithmetic in z, m, symbol, w = weight, dt and `functions`), the same for both parts of a mode.
+    loads: (name, array) of the parts that are read; `block` holds F̂.
+    update: (name, arithmetic in loads, coefficients and S).
+    stores: (array, name).
+    sums: (name, arithmetic) of what is added up over all modes: squared error, twice the gradient energy.
     """
-    stage, last = stages[number], number == len(stages) - 1
-    value = "base" if number == 0 else "value"
-    target = "out" if number == 0 else "value"
-    used = [name for name in PHI_NAMES if any(name in c for c in stage.coefficients)]
-    rows = ["rate", "base_row", *(f"w{i}_row" for i in range(len(stage.weights)))]
-    rows += [f"e{i}_row" for i in range(len(stage.error))] + (["gradient_row"] if last else [])
-    values = ["-m", stage.base, *(f"dt * ({w})" for w in stage.weights), *(f"dt * ({e})" for e in stage.error)]
-    values += ["weight[start + r] * symbol"] if last else []
+
+    functions: tuple[str, ...]
+    coefficients: tuple[tuple[str, str], ...]
+    loads: tuple[tuple[str, str], ...]
+    update: tuple[tuple[str, str], ...]
+    stores: tuple[tuple[str, str], ...]
+    sums: tuple[tuple[str, str], ...]
+
+
+def make_program(number: int, stages: Sequence[Stage]) -> Program:
+    """The statements of stage `number`.
+
+    The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
+    writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
+    transform.
+    """
+    stage, first, last = stages[number], number == 0, number == len(stages) - 1
+    earlier = range(number)
+    coefficients = [("c_rate", "-m"), ("c_base", stage.base)]
+    coefficients += [(f"c_{i}", f"dt * ({w})") for i, w in enumerate(stage.weights)]
+    coefficients += [(f"e_{i}", f"dt * ({e})") for i, e in enumerate(stage.error)]
+    coefficients += [("c_gradient", "w * symbol")] if last else []
+    coefficients += [("c_weight", "w")] if stage.error else []
+    loads = [("F", "block"), ("v", "base" if first else "value")]
+    loads += [] if first else [("b", "base")]
+    loads += [(f"N{i}", f"slot{i}") for i in earlier]
+    result = [f"c_base * {'v' if first else 'b'}", *(f"c_{i} * N{i}" for i in range(len(stage.weights)))]
+    update = [(f"N{number}", "c_rate * (F - S * v)"), ("result", " + ".join(result))]
+    update += [("e", " + ".join(f"e_{i} * N{i}" for i in range(len(stage.error))))] if stage.error else []
+    stores = [] if last else [(f"slot{number}", f"N{number}")]
+    stores += [("out" if first else "value", "result"), ("block", "result")]
+    sums = [("error", "c_weight * e * e")] if stage.error else []
+    sums += [("gradient", "c_gradient * result * result")] if last else []
+    functions = tuple(n for n in PHI_NAMES if any(n in c for c in stage.coefficients))
+    return Program(functions, tuple(coefficients), tuple(loads), tuple(update), tuple(stores), tuple(sums))
+
+
+def cpu_source(number: int, stages: Sequence[Stage]) -> str:
+    """Python source of the Numba function of stage `number`: a loop over coefficients, a loop over real numbers.
+
+    Results added to `sums`: [squared error per field …, gradient energy].
+    """
+    program = make_program(number, stages)
     lines = [
         f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {_dependency()}."""',
         "from numba import njit",
@@ -85,47 +125,31 @@ def cpu_source(number: int, stages: Sequence[Stage]) -> str:
         "        for a in range(n0):",
         "            for r in range(modes):",
         "                k2 = k0[a] + kr[start + r]",
+        "                w = weight[start + r]",
         "                m = rates[f, 0] + rates[f, 1] * k2",
         "                symbol = gradient_symbol(rates[f, 2], k2)",
         "                z = -dt * m * (S + symbol)",
     ]
-    if used:
-        names = ", ".join(n if n in used else "_" + n for n in PHI_NAMES)
+    if program.functions:
+        names = ", ".join(n if n in program.functions else "_" + n for n in PHI_NAMES)
         lines.append(f"                {names} = phi_functions(z)")
-    for i, expression in enumerate(values):
-        lines.append(f"                x{i} = {expression}")
-        lines.append(f"                scratch[{i}, 2 * r] = x{i}")
-        lines.append(f"                scratch[{i}, 2 * r + 1] = x{i}")
-    if stage.error:
-        lines.append(f"                scratch[{len(rows)}, 2 * r] = weight[start + r]")
-        lines.append(f"                scratch[{len(rows)}, 2 * r + 1] = weight[start + r]")
-    index = {name: i for i, name in enumerate(rows)}
-    lines += [
-        "            for j in range(width):",
-        f"                v = {value}[f, a, first + j]",
-        f"                n = scratch[{index['rate']}, j] * (block[f, a, j] - S * v)",
-    ]
-    own = number
-    terms = [f"scratch[{index['base_row']}, j] * {'v' if number == 0 else 'base[f, a, first + j]'}"]
-    for i in range(len(stage.weights)):
-        lines.append(f"                n{i} = {'n' if i == own else f'slot{i}[f, a, first + j]'}")
-        terms.append(f"scratch[{index[f'w{i}_row']}, j] * n{i}")
-    lines.append(f"                new = {' + '.join(terms)}")
-    if not last:
-        lines.append(f"                slot{own}[f, a, first + j] = n")
-    if stage.error:
-        sum_ = " + ".join(f"scratch[{index[f'e{i}_row']}, j] * n{i}" for i in range(len(stage.error)))
-        lines.append(f"                e = {sum_}")
-        lines.append(f"                error += scratch[{len(rows)}, j] * e * e")
-    if last:
-        lines.append(f"                gradient += scratch[{index['gradient_row']}, j] * new * new")
-    lines += [
-        f"                {target}[f, a, first + j] = new",
-        "                block[f, a, j] = new",
-        "        sums[f] += error",
-        "        sums[fields] += 0.5 * gradient",
-    ]
+    for i, (name, arithmetic) in enumerate(program.coefficients):
+        lines.append(f"                {name} = {arithmetic}")
+        lines.append(f"                scratch[{i}, 2 * r] = {name}")
+        lines.append(f"                scratch[{i}, 2 * r + 1] = {name}")
+    inner = [f"{name} = {_element(array)}" for name, array in program.loads]
+    inner += [f"{name} = scratch[{i}, j]" for i, (name, _) in enumerate(program.coefficients)]
+    inner += [f"{name} = {arithmetic}" for name, arithmetic in program.update]
+    inner += [f"{name} += {arithmetic}" for name, arithmetic in program.sums]
+    inner += [f"{_element(array)} = {name}" for array, name in program.stores]
+    lines.append("            for j in range(width):")
+    lines += ["                " + line for line in inner]
+    lines += ["        sums[f] += error", "        sums[fields] += 0.5 * gradient"]
     return "\n".join(lines) + "\n"
+
+
+def _element(array: str) -> str:
+    return "block[f, a, j]" if array == "block" else f"{array}[f, a, first + j]"
 
 
 def scratch_rows(stages: Sequence[Stage]) -> int:

@@ -16,34 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
-from phasefield.spectral.symbols import axis_symbol
+from phasefield.spectral.modes import Layout, Modes, slow_axes
 from phasefield.spectral.transforms import Engine
 
 # A block should stay in the second-level cache together with what the stage reads beside it.
 CACHE_BYTES = 256 * 1024
 # Below this many cells a second thread costs more than it brings.
 SERIAL_CELLS = 96 * 96
-
-
-@dataclass(frozen=True)
-class Modes:
-    """Geometry of the stored modes: k̃² = k0[a] + kr[r], and how many modes of the full spectrum each stands for."""
-
-    k0: np.ndarray
-    kr: np.ndarray
-    weight: np.ndarray
-
-    @property
-    def k2(self) -> np.ndarray:
-        """k̃² of every stored mode, shape (n0, R)."""
-        return self.k0[:, None] + self.kr[None, :]
 
 
 class _Pool:
@@ -89,7 +74,7 @@ class Sweep:
         self,
         grid: Grid,
         fields: int,
-        kernels: object,
+        kernels: Any,
         engine: Engine,
         threads: int = 1,
         dtype: type = np.float64,
@@ -98,8 +83,8 @@ class Sweep:
         self.grid, self.fields, self.engine, self.kernels = grid, fields, engine, kernels
         self.dtype = np.dtype(dtype)
         self.complex_dtype = np.result_type(self.dtype, np.complex64)
-        nz, ny, nx = grid.shape3
-        self._n0, self._middle = {1: (1, 1), 2: (ny, 1), 3: (nz, ny)}[grid.dimensions]
+        nx = grid.axes[0].cells
+        self._n0, self._middle = slow_axes(grid)
         self._nx, self._modes_x = nx, nx // 2 + 1
         item = self.complex_dtype.itemsize
         self._pad_x = -(-self._modes_x // 4) * 4 if grid.dimensions == 3 else self._modes_x
@@ -111,6 +96,7 @@ class Sweep:
         while self._n0 > 1 and (self._column_blocks * self.block_columns * item) % 4096 == 0:
             self._column_blocks += 1
         self.shape_hat = (fields, self._n0, self._column_blocks * self.block_columns)
+        self.layout = Layout(grid, self._pad_x, self.shape_hat[2])
         row_bytes = fields * self._middle * nx * self.dtype.itemsize
         self.block_rows = int(min(max(1, block_bytes // row_bytes), self._n0))
         self._row_blocks = -(-self._n0 // self.block_rows)
@@ -128,28 +114,14 @@ class Sweep:
         """The same memory as (fields, n0, 2 R) real numbers, the form in which kernels take it."""
         return u_hat.view(self.dtype)
 
-    @cached_property
+    @property
     def mode_index(self) -> tuple[np.ndarray, np.ndarray]:
         """(x index, middle index) of every stored column r; −1 marks padding."""
-        r = np.arange(self.shape_hat[2])
-        x, middle = r % self._pad_x, r // self._pad_x
-        padding = (x >= self._modes_x) | (middle >= self._middle)
-        return np.where(padding, -1, x), np.where(padding, -1, middle)
+        return self.layout.mode_index
 
     def modes(self, laplacian: str) -> Modes:
         """k̃² of the discrete Laplacian and the multiplicity of every stored mode."""
-        axes = self.grid.axes
-        x, middle = self.mode_index
-        valid = x >= 0
-        kr = np.where(valid, axis_symbol(axes[0], laplacian, half=True)[x], 0.0)
-        k0 = np.zeros(1)
-        if self.grid.dimensions >= 2:
-            k0 = axis_symbol(axes[-1], laplacian, half=False)
-        if self.grid.dimensions == 3:
-            kr = kr + np.where(valid, axis_symbol(axes[1], laplacian, half=False)[middle], 0.0)
-        alone = (x == 0) | ((self._nx % 2 == 0) & (x == self._nx // 2))
-        weight = np.where(valid, np.where(alone, 1.0, 2.0), 0.0)
-        return Modes(k0, kr, weight)
+        return self.layout.modes(laplacian)
 
     # --- passes -------------------------------------------------------------------------------------------------
 

@@ -44,7 +44,10 @@ class Stepper:
         self.rates = split.rates()
         pointwise = backend.compile_pointwise(split.density, split.derivatives)
         self._potential = pointwise.potential
-        self._parameters = split.parameters.astype(backend.dtype)
+        self._parameters = backend.to_device(split.parameters)
+        # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
+        geometry = (self.modes.k0, self.modes.kr, self.modes.weight)
+        self._k0, self._kr, self._weight = (backend.to_device(a, np.float64) for a in geometry)
         self._stages = backend.compile_stages(scheme.stages)
         self._scratch_rows = scratch_rows(scheme.stages)
         self.state_hat = sweep.empty_hat()
@@ -65,13 +68,13 @@ class Stepper:
 
     def set_state_hat(self, u_hat: np.ndarray) -> None:
         """Start from Fourier coefficients as a checkpoint keeps them: bit for bit the same state."""
-        self.state_hat[...] = u_hat
+        self.state_hat[...] = self.backend.xp.asarray(u_hat)
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
 
-    def real_state(self) -> np.ndarray:
-        """The fields in real space, a new array (fields, *grid.shape)."""
-        u = np.empty((len(self.split.names), *self.sweep.grid.shape), self.backend.dtype)
+    def real_state(self) -> Any:
+        """The fields in real space, a new array (fields, *grid.shape) on the device."""
+        u = self.backend.xp.empty((len(self.split.names), *self.sweep.grid.shape), self.backend.dtype)
         self.sweep.backward(self.state_hat, u)
         self.restore()
         return u
@@ -83,7 +86,7 @@ class Stepper:
     def fluctuation(self, field: int) -> float:
         """Root mean square of the deviation from the mean."""
         view = self.sweep.real_view(self.state_hat)
-        return math.sqrt(max(0.0, self.backend.kernels.fluctuation(view, field, self.modes.weight)))
+        return math.sqrt(max(0.0, self.backend.kernels.fluctuation(view, field, self._weight)))
 
     # --- steps --------------------------------------------------------------------------------------------------
 
@@ -95,17 +98,19 @@ class Stepper:
         """
         self.rates[:, STABILISATION] = stabilisation
         base, value = self.sweep.real_view(self.state_hat), self.sweep.real_view(self._value_hat)
-        geometry = (self.modes.k0, self.modes.kr, self.modes.weight, self.rates, dt)
+        geometry = (self._k0, self._kr, self._weight, self.rates, dt)
         fields = len(self.split.names)
         ratio = None
         sums = np.zeros(0)
         for i, kernel in enumerate(self._stages):
             arguments = (base, value, *self._slots[: i + 1], *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, scratch_rows=self._scratch_rows)
-            if i == len(self._stages) - 1 and error_limit is not None:
-                ratio = float(np.max(np.sqrt(sums[:fields]) / error_limit))
-                if not ratio <= 1.0:
-                    return ratio
+            if i == len(self._stages) - 1:
+                sums = self.backend.to_host(sums)
+                if error_limit is not None:
+                    ratio = float(np.max(np.sqrt(sums[:fields]) / error_limit))
+                    if not ratio <= 1.0:
+                        return ratio
             self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
         self._candidate = self._evaluated(self.sweep.grid.volume * float(sums[fields]))
         return ratio
@@ -127,7 +132,7 @@ class Stepper:
 
     def _evaluated(self, gradient: float) -> tuple[Energies, list[tuple[float, float]]]:
         """Energies and ranges from the sums of the last real pass."""
-        sums = self._bulk_sums
+        sums = self.backend.to_host(self._bulk_sums)
         bulk = float(sums[:, 0].sum()) * self.sweep.grid.cell_volume
         ranges = [
             (float(sums[:, 1 + 2 * q].min()), float(sums[:, 2 + 2 * q].max())) for q in range(len(self.split.names))
@@ -138,7 +143,7 @@ class Stepper:
         view = self.sweep.real_view(self.state_hat)
         return self.sweep.grid.volume * sum(
             self.backend.kernels.gradient_energy(
-                view, q, self.modes.k0, self.modes.kr, self.modes.weight, self.rates[q, GRADIENT]
+                view, q, self._k0, self._kr, self._weight, self.rates[q, GRADIENT]
             )
             for q in range(len(self.split.names))
         )

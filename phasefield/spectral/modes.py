@@ -1,0 +1,68 @@
+"""Which mode is stored where, and its k̃²: the geometry that the sweeps of all devices share.
+
+A Fourier array is `(fields, n0, R)`: n0 belongs to the slowest axis of the grid, and column r to the x index
+r % row_length and, in 3-D, to the middle index r // row_length. Rows may be longer than the nx//2 + 1 modes of a real
+transform, and R longer than all rows together; what is left over is padding, with weight 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from phasefield.spectral.grid import Grid
+from phasefield.spectral.symbols import axis_symbol
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Geometry of the stored modes: k̃² = k0[a] + kr[r], and how many modes of the full spectrum each stands for."""
+
+    k0: np.ndarray
+    kr: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def k2(self) -> np.ndarray:
+        """k̃² of every stored mode, shape (n0, R)."""
+        return self.k0[:, None] + self.kr[None, :]
+
+
+def slow_axes(grid: Grid) -> tuple[int, int]:
+    """(n0, middle): cells of the slowest axis and of the one between it and x, 1 where there is none."""
+    nz, ny, _ = grid.shape3
+    return {1: (1, 1), 2: (ny, 1), 3: (nz, ny)}[grid.dimensions]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Storage of the modes of a periodic grid: `row_length` stored modes along x, `columns` = R."""
+
+    grid: Grid
+    row_length: int
+    columns: int
+
+    @cached_property
+    def mode_index(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x index, middle index) of every stored column r; −1 marks padding."""
+        r = np.arange(self.columns)
+        x, middle = r % self.row_length, r // self.row_length
+        padding = (x > self.grid.axes[0].cells // 2) | (middle >= slow_axes(self.grid)[1])
+        return np.where(padding, -1, x), np.where(padding, -1, middle)
+
+    def modes(self, laplacian: str) -> Modes:
+        """k̃² of the discrete Laplacian and the multiplicity of every stored mode."""
+        axes, nx = self.grid.axes, self.grid.axes[0].cells
+        x, middle = self.mode_index
+        valid = x >= 0
+        kr = np.where(valid, axis_symbol(axes[0], laplacian, half=True)[x], 0.0)
+        k0 = np.zeros(1)
+        if self.grid.dimensions >= 2:
+            k0 = axis_symbol(axes[-1], laplacian, half=False)
+        if self.grid.dimensions == 3:
+            kr = kr + np.where(valid, axis_symbol(axes[1], laplacian, half=False)[middle], 0.0)
+        alone = (x == 0) | ((nx % 2 == 0) & (x == nx // 2))
+        weight = np.where(valid, np.where(alone, 1.0, 2.0), 0.0)
+        return Modes(k0, kr, weight)

@@ -1,0 +1,178 @@
+"""The passes of a stage on a GPU: whole arrays, cuFFT, one kernel after another on one stream.
+
+The interface is that of `spectral.sweep`, the split of the work another: all transforms belong to the spectral pass, and
+`work` holds real fields between passes. cuFFT does not normalise; the factor 1/N goes into the stage kernels, which saves a
+pass over memory. Sums stay on the device until `Backend.to_host` fetches them, so that a pass never waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from phasefield.errors import InputError
+from phasefield.kernels.gpu_programs import StageScratch
+from phasefield.registry import register
+from phasefield.spectral.grid import Grid
+from phasefield.spectral.modes import Layout, Modes, slow_axes
+
+# Kernels count cells, and cuFFT strides, in 32 bits.
+MOST_CELLS = 2**31 - 1
+
+
+class CuFft:
+    """One plan per direction for a batch of fields; both plans work in the same piece of memory.
+
+    Args:
+        xp: the module `cupy`.
+        u, u_hat: arrays as they will be transformed, (fields, *grid.shape) and (fields, …, nx//2 + 1).
+    """
+
+    name = "cufft"
+
+    def __init__(self, xp: Any, u: Any, u_hat: Any):
+        get_fft_plan = importlib.import_module("cupyx.scipy.fft").get_fft_plan
+        axes = tuple(range(1, u.ndim))
+        self._work: Any = None
+        usual = xp.cuda.get_allocator()
+
+        def allocate(size: int) -> Any:
+            if self._work is None or size > self._work.mem.size:
+                self._work = usual(size)
+            return self._work
+
+        # Plans never run at the same time. The batch is part of the plan: fields of odd size one by one would not have
+        # the alignment that cuFFT asks for.
+        with xp.cuda.using_allocator(allocate):
+            self._backward = get_fft_plan(u_hat, shape=u.shape[1:], axes=axes, value_type="C2R")
+            self._forward = get_fft_plan(u, axes=axes, value_type="R2C")
+
+    def forward(self, u: Any, u_hat: Any) -> None:
+        """u_hat = N times the Fourier coefficients of u."""
+        self._forward.fft(u, u_hat, -1)
+
+    def backward(self, u_hat: Any, u: Any) -> None:
+        """u = the fields of the Fourier coefficients u_hat, which are destroyed."""
+        self._backward.fft(u_hat, u, 1)
+
+    @property
+    def work_bytes(self) -> int:
+        return self._work.mem.size
+
+
+@register("sweep", "gpu")
+class GpuSweep:
+    """Buffers and passes for `fields` real fields on a periodic grid; every array lies on the device.
+
+    Attributes: `shape_hat` (fields, n0, R) of Fourier arrays, without padding; `work`, the real fields between passes;
+    `sums` (1, sums_width) of the last real pass. `engine` and `threads` are those of the CPU and not used.
+
+    Raises:
+        InputError: more cells than 32 bits count.
+    """
+
+    sums_width = 16
+
+    def __init__(
+        self,
+        grid: Grid,
+        fields: int,
+        kernels: Any,
+        engine: object = None,
+        threads: int = 1,
+        dtype: Any = np.float64,
+        **_: Any,
+    ):
+        if grid.cells > MOST_CELLS:
+            raise InputError(f"{grid.cells} cells are too many for one GPU: at most {MOST_CELLS}")
+        self.grid, self.fields, self.kernels, self.threads = grid, fields, kernels, 1
+        self.xp = kernels.load_cupy()
+        self.dtype = np.dtype(dtype)
+        self.complex_dtype = np.result_type(self.dtype, np.complex64)
+        row = grid.axes[0].cells // 2 + 1
+        n0, middle = slow_axes(grid)
+        self.layout = Layout(grid, row, middle * row)
+        self.shape_hat = (fields, n0, middle * row)
+        self.work = self.xp.zeros((fields, *grid.shape), self.dtype)
+        self._flat = self.work.reshape(fields, grid.cells)
+        block = self.xp.zeros((fields, *grid.shape[:-1], row), self.complex_dtype)
+        self._block = block
+        self._block_real = block.reshape(self.shape_hat).view(self.dtype)
+        self.engine = CuFft(self.xp, self.work, block)
+        self.sums = self.xp.zeros((1, self.sums_width), np.float64)
+        self._spectral_sums = self.xp.zeros(fields + 1, np.float64)
+        self._scratch = StageScratch(1.0 / grid.cells, self.xp.zeros(StageScratch.size(fields), np.float64))
+
+    def empty_hat(self) -> Any:
+        """A new Fourier array full of zeros."""
+        return self.xp.zeros(self.shape_hat, self.complex_dtype)
+
+    def real_view(self, u_hat: Any) -> Any:
+        """The same memory as (fields, n0, 2 R) real numbers, the form in which kernels take it."""
+        return u_hat.view(self.dtype)
+
+    @property
+    def mode_index(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x index, middle index) of every stored column r."""
+        return self.layout.mode_index
+
+    def modes(self, laplacian: str) -> Modes:
+        """k̃² of the discrete Laplacian and the multiplicity of every stored mode, on the host."""
+        return self.layout.modes(laplacian)
+
+    # --- passes -------------------------------------------------------------------------------------------------
+
+    def spectral_pass(
+        self,
+        kernel: Callable,
+        arguments: tuple,
+        *,
+        forward: bool = True,
+        backward: bool = True,
+        scratch_rows: int = 0,
+    ) -> Any:
+        """Forward transform of `work`, kernel(block, 0, *arguments, [scratch, sums]), inverse transform into `work`.
+
+        With `scratch_rows` the kernel gets a `StageScratch` and scales the transform itself; without, it finds Fourier
+        coefficients. Returns the sums on the device, valid until the next spectral pass.
+        """
+        if forward:
+            self.engine.forward(self.work, self._block)
+        if forward and not scratch_rows:
+            self._block *= self.dtype.type(self._scratch.scale)
+        extra = (self._scratch, self._spectral_sums) if scratch_rows else ()
+        kernel(self._block_real, 0, *arguments, *extra)
+        if backward:
+            self.engine.backward(self._block, self.work)
+        return self._spectral_sums
+
+    def real_pass(self, pointwise: Callable, parameters: Any) -> Any:
+        """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass."""
+        pointwise(self._flat, parameters, self.sums[0])
+        return self.sums
+
+    def forward(self, u: Any, u_hat: Any) -> None:
+        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""
+        self.work[...] = self.xp.asarray(u, self.dtype).reshape(self.work.shape)
+        self.spectral_pass(self.kernels.store_block, (self.real_view(u_hat),), backward=False)
+
+    def backward(self, u_hat: Any, u: Any) -> None:
+        """u = real fields of `u_hat`, shape (fields, *grid.shape); leaves `work` spoilt."""
+        self.load(u_hat)
+        u[...] = self.work
+
+    def load(self, u_hat: Any) -> None:
+        """work = the real fields of `u_hat`, ready for a real pass."""
+        self.spectral_pass(self.kernels.load_block, (self.real_view(u_hat),), forward=False)
+
+    def close(self) -> None:
+        """Nothing to end: there are no threads."""
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of the fields, the transform, cuFFT's own memory and the sums."""
+        arrays = (self.work, self._block, self.sums, self._spectral_sums, self._scratch.partial)
+        return sum(a.nbytes for a in arrays) + self.engine.work_bytes

@@ -1,0 +1,193 @@
+"""The GPU's sweep on a double of CuPy: same transforms, same geometry, same steps as on the CPU."""
+
+import fake_cupy
+import numpy as np
+import pytest
+from cuda_on_cpu import needs_compiler
+
+from phasefield.backend import make_backend
+from phasefield.energy.bulk import BulkEnergy
+from phasefield.energy.gradient import GradientEnergy
+from phasefield.errors import InputError
+from phasefield.kernels.expressions import parse
+from phasefield.models.base import Model, conserved, non_conserved
+from phasefield.models.split import Split
+from phasefield.registry import lookup, names
+from phasefield.spectral.grid import Axis, Grid
+from phasefield.spectral.modes import Layout
+from phasefield.spectral.sweep import Sweep
+from phasefield.spectral.sweep_gpu import MOST_CELLS, GpuSweep
+from phasefield.spectral.transforms import make_engine
+from phasefield.stepping.stepper import Stepper
+
+GRIDS = {
+    "1-D even": (16,),
+    "1-D odd": (15,),
+    "2-D": (12, 9),
+    "2-D odd": (15, 8),
+    "3-D": (8, 9, 6),
+    "3-D odd": (7, 8, 5),
+}
+pytestmark = needs_compiler
+
+
+class TwoFields(Model):
+    """A conserved and a non-conserved field, coupled."""
+
+    equation, reference = "", ""
+
+    @property
+    def fields(self):
+        return {"c": conserved(0.8), "phi": non_conserved(1.3)}
+
+    def __init__(self):
+        super().__init__(None)
+        formula = "W*(c**2 - 1)**2 + 0.25*(phi**2 - 1)**2 + 0.3*c*phi**2"
+        density = parse(formula, variables=("c", "phi"), parameters=["W"])
+        self._terms = (
+            BulkEnergy(density, {"W": 0.25}, ("c", "phi")),
+            GradientEnergy(0.5, "c"),
+            GradientEnergy(0.2, "phi"),
+        )
+
+    @property
+    def terms(self):
+        return self._terms
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    yield fake_cupy.install(monkeypatch)
+    fake_cupy.forget()
+
+
+def grid(name):
+    return Grid(tuple(Axis(a, n, 0.7 * n + i) for i, (a, n) in enumerate(zip("xyz", GRIDS[name], strict=False))))
+
+
+def stepper(device, box, scheme, precision="double"):
+    backend = make_backend(device, precision, 1)
+    sweep = lookup("sweep", device)(box, 2, backend.kernels, make_engine("auto"), 1, backend.dtype)
+    return Stepper(Split(TwoFields()), lookup("scheme", scheme), sweep, backend)
+
+
+def start(box):
+    return np.random.default_rng(1).normal(0.1, 0.3, (2, *box.shape))
+
+
+def by_wavenumber(sweep, u_hat):
+    """Coefficients as np.fft.rfftn stores them."""
+    x, middle = sweep.mode_index
+    valid = x >= 0
+    result = np.full((*u_hat.shape[:2], middle.max() + 1, x.max() + 1), np.nan, u_hat.dtype)
+    result[:, :, middle[valid], x[valid]] = u_hat[:, :, valid]
+    return result
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_transforms(cupy, name, precision):
+    box, backend = grid(name), make_backend("gpu", precision)
+    sweep = GpuSweep(box, 2, backend.kernels, None, 4, backend.dtype)
+    assert sweep.threads == 1
+    u = start(box).astype(backend.dtype)
+    u_hat, back = sweep.empty_hat(), cupy.zeros(u.shape, u.dtype)
+    sweep.forward(cupy.asarray(u), u_hat)
+    expected = np.fft.rfftn(u, axes=range(1, u.ndim), norm="forward")
+    found = by_wavenumber(sweep, cupy.asnumpy(u_hat))
+    tolerance = 50 * np.finfo(u.dtype).eps
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=tolerance)
+    before = cupy.asnumpy(u_hat)
+    sweep.backward(u_hat, back)
+    np.testing.assert_allclose(cupy.asnumpy(back), u, atol=tolerance)
+    # The inverse transform of cuFFT destroys its input; the state must not be that input.
+    np.testing.assert_array_equal(cupy.asnumpy(u_hat), before)
+
+
+@pytest.mark.parametrize("laplacian", ["spectral", "finite_difference"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_modes_are_those_of_the_cpu(cupy, name, laplacian):
+    box = grid(name)
+    ours = GpuSweep(box, 1, make_backend("gpu").kernels)
+    theirs = Sweep(box, 1, make_backend("cpu").kernels, make_engine("auto"))
+    found, expected = (by_wavenumber(s, s.modes(laplacian).k2[None]) for s in (ours, theirs))
+    np.testing.assert_array_equal(found, expected)
+    weights = [np.broadcast_to(s.modes(laplacian).weight, (1, *s.shape_hat[1:])) for s in (ours, theirs)]
+    np.testing.assert_array_equal(by_wavenumber(ours, weights[0]), by_wavenumber(theirs, weights[1]))
+    assert ours.modes(laplacian).weight.sum() * ours.shape_hat[1] == box.cells
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("scheme", names("scheme"))
+@pytest.mark.parametrize("name", GRIDS)
+def test_steps_are_those_of_the_cpu(cupy, name, scheme, precision):
+    box = grid(name)
+    cpu, gpu = stepper("cpu", box, scheme, precision), stepper("gpu", box, scheme, precision)
+    tolerance = 1e-12 if precision == "double" else 2e-5
+    limits = np.array([1.0, 1.0]) if lookup("scheme", scheme).adaptive else None
+    for s in (cpu, gpu):
+        s.set_state(s.backend.to_device(start(box)))
+    for i in range(3):
+        errors = [s.attempt(0.1, np.array([1.1, 0.9]), limits) for s in (cpu, gpu)]
+        if limits is not None:
+            assert errors[1] == pytest.approx(errors[0], rel=tolerance)
+        if i == 1:  # a rejected step leaves no trace
+            for s in (cpu, gpu):
+                s.restore()
+            continue
+        for s in (cpu, gpu):
+            s.accept()
+        assert gpu.energies.total == pytest.approx(cpu.energies.total, rel=tolerance)
+        assert gpu.energies.gradient == pytest.approx(cpu.energies.gradient, rel=tolerance)
+        np.testing.assert_allclose(gpu.ranges, cpu.ranges, rtol=tolerance)
+    u, v = (s.backend.to_host(s.real_state()) for s in (cpu, gpu))
+    np.testing.assert_allclose(v, u, rtol=0.0, atol=tolerance)
+    assert abs(u - start(box)).max() > 0.05
+    for q in range(2):
+        assert gpu.mean(q) == pytest.approx(cpu.mean(q), abs=tolerance)
+        assert gpu.fluctuation(q) == pytest.approx(cpu.fluctuation(q), rel=tolerance)
+
+
+def test_an_error_above_its_limit_ends_the_attempt(cupy):
+    s = stepper("gpu", grid("2-D"), "etdrk2")
+    s.set_state(s.backend.to_device(start(grid("2-D"))))
+    before = s.backend.to_host(s.real_state())
+    error = s.attempt(0.1, np.array([1.0, 1.0]), np.array([1e-9, 1e-9]))
+    assert error is not None
+    assert error > 1.0
+    s.restore()
+    np.testing.assert_array_equal(s.backend.to_host(s.real_state()), before)
+
+
+def test_a_checkpoint_restores_every_bit(cupy):
+    box = grid("3-D")
+    first, second = stepper("gpu", box, "etdrk2"), stepper("gpu", box, "etdrk2")
+    first.set_state(first.backend.to_device(start(box)))
+    second.set_state_hat(first.backend.to_host(first.state_hat))
+    for s in (first, second):
+        s.attempt(0.1, np.array([1.0, 1.0]))
+        s.accept()
+    found, expected = (s.backend.to_host(s.state_hat) for s in (second, first))
+    np.testing.assert_array_equal(found, expected)
+    assert first.energies == second.energies
+
+
+def test_both_plans_share_one_work_area(cupy):
+    sweep = GpuSweep(grid("2-D"), 1, make_backend("gpu").kernels)
+    assert sweep.engine._forward.work_area is sweep.engine._backward.work_area
+    assert sweep.buffer_bytes > sweep.work.nbytes + sweep.engine.work_bytes
+
+
+def test_too_many_cells_are_refused(cupy):
+    box = Grid((Axis("x", MOST_CELLS + 1, 1.0),))
+    with pytest.raises(InputError, match="too many for one GPU"):
+        GpuSweep(box, 1, make_backend("gpu").kernels)
+
+
+def test_layout_marks_padding():
+    layout = Layout(grid("3-D"), row_length=8, columns=80)
+    x, middle = layout.mode_index
+    assert np.count_nonzero(x >= 0) == 5 * 9
+    assert x[5] == -1
+    assert middle[72] == -1
+    assert layout.modes("spectral").weight[x < 0].sum() == 0.0
