@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+import phasefield.spectral.sweep
+import phasefield.spectral.sweep_gpu  # noqa: F401 - both register a sweep; this one loads CuPy when it is made
 from phasefield.backend import make_backend
 from phasefield.errors import InputError, NumericalError
 from phasefield.initial import evaluate
@@ -26,8 +28,6 @@ from phasefield.models.split import Split
 from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.schema import StepSection
-import phasefield.spectral.sweep  # noqa: F401 - registers the sweep of the CPU
-import phasefield.spectral.sweep_gpu  # noqa: F401 - and that of the GPU, which loads CuPy only when it is made
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.control import StepControl
 from phasefield.stepping.schedule import Schedule
@@ -86,7 +86,8 @@ class Simulation:
         self.backend = make_backend(device, settings.precision, threads)
         engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
         self.split = Split(self.model)
-        self.scheme = lookup("scheme", settings.time.scheme)
+        scheme = lookup("scheme", settings.time.scheme)
+        self.scheme = scheme if isinstance(settings.time.step, StepSection) else scheme.without_error()
         sweep = lookup("sweep", self.backend.device)
         self.sweep = sweep(
             self.grid,

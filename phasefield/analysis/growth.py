@@ -163,19 +163,34 @@ def _discrete_exponents(
     from scipy.interpolate import CubicSpline
 
     covered = np.cumsum(steps[:, 0])
-    scheme = lookup("scheme", recorded.settings.time.scheme)
+    # The error estimate does not take part in the update.
+    scheme = lookup("scheme", recorded.settings.time.scheme).without_error()
     nodes = np.linspace(0.0, float(k2.max()), 400)
     (field, kinetics), *_ = theory.model.fields.items()
     rate = kinetics.rate(nodes)
     curvature = theory.curvature(field)
     kappa_k2 = -theory.growth_rate_of_symbol(nodes) / np.where(rate > 0.0, rate, 1.0) - curvature
+    amplitude = np.ones_like(nodes)
     exponent = np.zeros_like(nodes)
+    previous: tuple[np.ndarray, np.ndarray, float] | None = None
     done = 0
     for span in elapsed[1:]:
         count = int(np.searchsorted(covered, span * (1.0 - 1e-9))) + 1
-        pairs, repeats = np.unique(steps[done:count], axis=0, return_counts=True)
-        for (dt, S), repeat in zip(pairs, repeats, strict=True):
-            z = -dt * rate * (S + kappa_k2)
-            exponent += repeat * np.log(np.abs(scheme.growth_factor(z, -dt * rate * (curvature - S))))
+        if not scheme.multistep:
+            pairs, repeats = np.unique(steps[done:count], axis=0, return_counts=True)
+            for (dt, S), repeat in zip(pairs, repeats, strict=True):
+                z, n = -dt * rate * (S + kappa_k2), -dt * rate * (curvature - S)
+                exponent += repeat * np.log(np.abs(scheme.growth_factor(z, n)))
+        else:
+            for dt, S in steps[done:count]:
+                z, n = -dt * rate * (S + kappa_k2), -dt * rate * (curvature - S)
+                before = None if previous is None else (previous[0], previous[1] * dt)
+                ratio = 1.0 if previous is None else dt / previous[2]
+                following = scheme.linear_step(z, n, amplitude, before, ratio)
+                # Both levels are rescaled, so that no mode over- or underflows.
+                scale = np.abs(following)
+                exponent += np.log(scale)
+                previous = amplitude / scale, n / dt * amplitude / scale, float(dt)
+                amplitude = following / scale
         done = count
         yield CubicSpline(nodes, exponent)(k2)

@@ -11,6 +11,7 @@ import numpy as np
 from phasefield.analysis.interface import Interface, flat_interface
 from phasefield.analysis.stability import LinearStability
 from phasefield.errors import InputError
+from phasefield.kernels.stages import kept_slots
 from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
@@ -77,12 +78,14 @@ def _physical_memory() -> float:
 
 
 def memory_estimate(loaded: LoadedScenario) -> int:
-    """Bytes of the arrays of a run: state, candidate, work array and one slot per stage but the last, and one frame."""
-    stages = lookup("scheme", loaded.settings.time.scheme).stages
+    """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, and one frame."""
+    scheme = lookup("scheme", loaded.settings.time.scheme)
+    if not isinstance(loaded.settings.time.step, StepSection):
+        scheme = scheme.without_error()
     item = 8 if loaded.settings.precision == "double" else 4
     nx, *others = (a.cells for a in loaded.grid.axes)
     modes = (nx // 2 + 1) * int(np.prod(others, dtype=np.int64))
-    arrays = 3 + len(stages) - 1
+    arrays = 3 + kept_slots(scheme.stages, scheme.multistep) + (2 if scheme.multistep else 0)
     frame = loaded.grid.cells * (item + 8)
     return len(loaded.model.fields) * (arrays * 2 * modes * item + frame)
 

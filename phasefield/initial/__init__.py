@@ -133,10 +133,8 @@ def _check_finite(values: np.ndarray, field: str, grid: Grid) -> None:
         return
     cell = np.unravel_index(int(np.argmax(bad)), grid.shape)
     place = ", ".join(
-        f"{axis.name} = {axis.centres[index]:g}"
-        for axis, index in zip(grid.axes, reversed(cell), strict=True)
+        f"{axis.name} = {axis.centres[index]:g}" for axis, index in zip(grid.axes, reversed(cell), strict=True)
     )
     raise InputError(
-        f"initial.{field}: not finite in {int(bad.sum())} of {grid.cells} cells; "
-        f"the first is {values[cell]} at {place}"
+        f"initial.{field}: not finite in {int(bad.sum())} of {grid.cells} cells; the first is {values[cell]} at {place}"
     )

@@ -31,9 +31,7 @@ _NPY_ERRORS = (ValueError, TypeError, OverflowError, EOFError, OSError, SyntaxEr
 class File(Source):
     """Values read from a file, as they are or averaged onto the grid's cells."""
 
-    file: Annotated[
-        str, Field(min_length=1, description="path; a relative one starts at the scenario's folder")
-    ]
+    file: Annotated[str, Field(min_length=1, description="path; a relative one starts at the scenario's folder")]
     dataset: str | None = Field(None, description="name in an HDF5 file; default: the field's name")
     frame: Annotated[int, Field(strict=True)] = Field(
         -1, description="which time of (time, z, y, x) data; negative ones count from the end"
@@ -105,7 +103,9 @@ def _npy(path: Path, where: str) -> Iterator[np.ndarray]:
         with np.errstate(over="ignore"):
             data = np.load(path, mmap_mode="r", allow_pickle=False)
     except _NPY_ERRORS as error:
-        raise InputError(f"{where}: {path} is not a .npy file of numbers: {error}") from error
+        # NumPy takes what it does not know for pickled objects, and advises to load them.
+        reason = "" if "pickle" in str(error) else f": {error}"
+        raise InputError(f"{where}: {path} is not a .npy file of numbers{reason}") from error
     if not isinstance(data, np.ndarray):
         data.close()
         raise InputError(f"{where}: {path} is an archive, not a .npy file")

@@ -55,9 +55,7 @@ class _Round(Shape):
                 f"{where}: needs a {self.dimensions}-dimensional grid, this one has {grid.dimensions}{hint}"
             )
         coordinates = grid.coordinates()
-        squares = [
-            _offset(a, coordinates[a.name], c) ** 2 for a, c in zip(grid.axes, self.centre, strict=True)
-        ]
+        squares = [_offset(a, coordinates[a.name], c) ** 2 for a, c in zip(grid.axes, self.centre, strict=True)]
         return self.radius - np.sqrt(sum(squares))
 
 
@@ -84,9 +82,7 @@ class _Flat(Shape):
             if axis.name == self.axis:
                 return axis, grid.coordinates()[axis.name]
         names = [a.name for a in grid.axes]
-        raise InputError(
-            f"{where}.axis: the grid has no axis '{self.axis}'; {did_you_mean(self.axis, names)}"
-        )
+        raise InputError(f"{where}.axis: the grid has no axis '{self.axis}'; {did_you_mean(self.axis, names)}")
 
 
 class Stripe(_Flat):

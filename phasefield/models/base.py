@@ -18,9 +18,9 @@ from phasefield.energy.term import Term
 
 
 class Strict(BaseModel):
-    """Base of everything a scenario may contain: unknown keys are errors, values are frozen."""
+    """Base of everything a scenario may contain: unknown keys are errors, values are frozen, and text or `true` is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

@@ -308,11 +308,13 @@ def _write_frame(data: h5py.Dataset, frame: int, block: np.ndarray) -> None:
     for z in range(0, data.shape[1], planes):
         part = block[:, z : z + planes]
         # Converted here: HDF5 would convert piece by piece and compress each chunk several times over.
-        if data.ndim == 4:
-            slab = np.ascontiguousarray(part[0], dtype=data.dtype)
-        else:
-            slab = np.zeros((*part.shape[1:], data.shape[4]), dtype=data.dtype)
-            slab[..., : len(part)] = np.moveaxis(part, 0, -1)
+        # What is too large for single precision becomes infinite: a run that blows up shall end with its own message.
+        with np.errstate(over="ignore"):
+            if data.ndim == 4:
+                slab = np.ascontiguousarray(part[0], dtype=data.dtype)
+            else:
+                slab = np.zeros((*part.shape[1:], data.shape[4]), dtype=data.dtype)
+                slab[..., : len(part)] = np.moveaxis(part, 0, -1)
         data[frame, z : z + planes] = slab
 
 

@@ -49,6 +49,10 @@ class Document:
                 return f"{self.source}:{self.lines[path[:end]]}"
         return self.source
 
+    def line(self, path: Path_) -> int:
+        """Line of a key path or of its nearest ancestor; 0 for the file as a whole and for overrides."""
+        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 0)
+
     def override_of(self, path: Path_) -> str | None:
         """The override that set the value at `path`, a section around it, or the first key of a section made by it."""
         for end in range(len(path), 0, -1):
@@ -62,7 +66,9 @@ class Document:
         """The override whose key has most in common with `path`; of equals, the last one given."""
 
         def common(known: Path_) -> int:
-            return next((i for i, (a, b) in enumerate(zip(known, path, strict=False)) if a != b), min(len(known), len(path)))
+            return next(
+                (i for i, (a, b) in enumerate(zip(known, path, strict=False)) if a != b), min(len(known), len(path))
+            )
 
         return max(reversed(self.overridden.items()), key=lambda item: common(item[0]))[1]
 
@@ -97,6 +103,11 @@ def parse_document(text: str, source: str) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, source) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, int(error.position)) + 1
+        raise InputError(
+            f"{source}:{line}: not valid YAML: the control character #x{ord(text[error.position]):04x}"
+        ) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
     document = Document(None, source)
@@ -112,6 +123,10 @@ def _not_yaml(error: yaml.MarkedYAMLError, source: str) -> InputError:
     problem = error.problem or error.context or "something is wrong"
     if "'\\t'" in problem:
         problem = "a tab; YAML is indented with spaces"
+    elif "another document" in problem:
+        problem, start = "a second document begins here; a scenario is one", None
+    elif problem == "mapping values are not allowed here":
+        problem = "a colon where no key can be: check the indentation, and quote a text with ': ' in it"
     if start is not None and mark is not None and start.line != mark.line:
         problem += f" ({error.context}, which begins on line {start.line + 1})"
     line = f":{mark.line + 1}" if mark is not None else ""
@@ -210,7 +225,7 @@ def _construct_mapping(node: yaml.MappingNode, path: Path_, document: Document) 
 
 def override(document: Document, key: str, value: Any, source: str) -> None:
     """Set the value at a dotted path, as `-s key=value` and `test:` blocks do; missing sections are created."""
-    path: list[Any] = [p for p in key.split(".")]
+    path: list[Any] = list(key.split("."))
     if not all(path):
         raise InputError(f"{source}: '{key}' is not a dotted key path such as time.end")
     target, walked = document.data, []
@@ -249,4 +264,3 @@ def split_assignment(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise InputError(f"-s {text}: expected KEY=VALUE, such as -s time.end=10")
     return key.strip(), value
-

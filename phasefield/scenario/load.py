@@ -112,17 +112,18 @@ def load_scenario(
         where = f"{document.source}:{document.lines[()]}" if () in document.lines else document.source
         raise InputError(f"{where}: expected sections such as model: and grid:, got {shown(document.data)}")
     written = copy.deepcopy(document.data)
-    tested = copy.deepcopy(document)
-    _apply_test(tested)
+    untouched = copy.deepcopy(document)
     if test:
-        document = tested
+        _apply_test(document)
     for key, value in (overrides or {}).items():
         override(document, str(key), copy.deepcopy(value), f"{override_source} {key}={_short(value)}")
     loaded, found = _validate(document, folder, name)
     if found or loaded is None:
         raise _error(found, document, written)
-    if not test and tested.overridden and (found := _caused(_validate(tested, folder, name)[1], written)):
-        raise _error(found, tested, written)
+    if not test and untouched.data.get("test"):
+        _apply_test(untouched)
+        if found := _caused(_validate(untouched, folder, name)[1], written):
+            raise _error(found, untouched, written)
     return loaded
 
 
@@ -130,7 +131,11 @@ def _open(scenario: str | Path | Mapping[str, Any] | LoadedScenario) -> tuple[Do
     """The document, the folder in which its relative paths start, and its name."""
     if isinstance(scenario, LoadedScenario):
         lines = copy.deepcopy(scenario.document)
-        return Document(scenario.resolved(), lines.source, lines.lines, lines.overridden), scenario.folder, scenario.name
+        return (
+            Document(scenario.resolved(), lines.source, lines.lines, lines.overridden),
+            scenario.folder,
+            scenario.name,
+        )
     if isinstance(scenario, Mapping):
         return Document(copy.deepcopy(dict(scenario)), "scenario"), Path.cwd(), "scenario"
     path = Path(scenario)
@@ -152,7 +157,7 @@ def _apply_test(document: Document) -> None:
 
 def _short(value: Any) -> str:
     """A value as it would be typed."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    text = "" if value is None else yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
     text = text.removesuffix("\n").removesuffix("\n...")
     return text if len(text) <= 60 else text[:57] + "…"
 
@@ -176,7 +181,7 @@ def _error(found: list[Problem], document: Document, written: dict[str, Any]) ->
     """Every problem as `place: key path: what is wrong`. The place is an override where that caused the problem."""
     caused = _caused(found, written) if document.overridden else []
     lines = []
-    for problem in found:
+    for problem in sorted(found, key=lambda p: document.line(p.path)):
         by_override = problem in caused and document.override_of(problem.path) is None
         place = document.nearest_override(problem.path) if by_override else document.place(problem.path)
         lines.append(f"{place}: {dotted(problem.path) or 'scenario'}: {problem.text}")
@@ -195,7 +200,7 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
         if name not in fields:
             found.append(Problem(("initial", name), str(unknown("field", name, fields))))
     for name in fields:
-        if name not in settings.initial:
+        if name not in settings.initial and not found:
             has = f"model {settings.model.name} has the field{'s' if len(fields) > 1 else ''} {', '.join(fields)}"
             found.append(Problem(("initial", name), f"is missing; {has}"))
     for i, name in enumerate(settings.output.fields.names or []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +25,16 @@ _MUST = {
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "bool_type": "must be true or false",
-    "greater_than": "must be greater than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "too_short": "must have at least {min_length} entries",
     "too_long": "must have at most {max_length} entries",
 }
+_GUESS = re.compile(r"^unknown key; did you mean '(.+)'\?$")
 _SECTION = ("model_type", "model_attributes_type", "dict_type")
 
 
@@ -49,10 +51,18 @@ def problems(error: ValidationError, data: Any, schema: dict[str, Any]) -> list[
     found: list[Problem] = []
     for item in error.errors(include_url=False):
         path = _keys(item["loc"], data)
+        if item["type"] == "union_tag_invalid":
+            path = (*path, "name")
         problem = Problem(path, _text(item, path, data, schema))
         if problem not in found:
             found.append(problem)
-    return found
+    return _without_misspelt(found)
+
+
+def _without_misspelt(found: list[Problem]) -> list[Problem]:
+    """A misspelt key is one mistake: that the right one is missing goes without saying."""
+    guessed = {(*p.path[:-1], _GUESS.search(p.text)[1]) for p in found if _GUESS.search(p.text)}  # type: ignore[index]
+    return [p for p in found if not (p.text == "is missing" and p.path in guessed)]
 
 
 def _keys(location: tuple[Any, ...], data: Any) -> Path_:
@@ -83,7 +93,7 @@ def _text(item: Any, path: Path_, data: Any, schema: dict[str, Any]) -> str:
     if kind == "missing":
         return "is missing" if isinstance(value, Mapping) else item["msg"]
     if kind == "union_tag_invalid":
-        return f"unknown name '{context['tag']}'; {did_you_mean(context['tag'], _tags(context['expected_tags']))}"
+        return f"unknown model '{context['tag']}'; {did_you_mean(context['tag'], _tags(context['expected_tags']))}"
     if kind == "union_tag_not_found":
         return f"needs a key 'name', one of {', '.join(_model_names(schema))}"
     if kind in ("value_error", "assertion_error") and "error" in context:
@@ -97,14 +107,15 @@ def _text(item: Any, path: Path_, data: Any, schema: dict[str, Any]) -> str:
         return f"{item['msg']} (got {shown(value)})"
     if kind in _MUST:
         return f"{_must(kind, context)} ({_got(kind, value)})"
-    return item["msg"]
+    # Formulas name their key themselves; it stands before the message anyway.
+    name = str(path[-1]).replace("_", " ") if path else ""
+    message = item["msg"].removeprefix(f"{name}: ")
+    return message.removeprefix(f"{name} ") if kind in ("formula", "expression") else message
 
 
 def _must(kind: str, context: Mapping[str, Any]) -> str:
-    try:
-        return _MUST[kind].format(**context)
-    except (ValueError, KeyError):
-        return _MUST[kind].replace(":g", "").format(**context)
+    limits = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
+    return _MUST[kind].format(**limits)
 
 
 def _got(kind: str, value: Any) -> str:

@@ -1,0 +1,239 @@
+"""The command line. Heavy modules are imported inside commands, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phasefield.errors import InputError, Interrupted, PhasefieldError
+
+app = typer.Typer(
+    name="phasefield",
+    help="Phase-field simulation by FFT; every run is checked against theory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArgument = Annotated[Path, typer.Argument(help="scenario file (.yaml)", show_default=False)]
+RunArgument = Annotated[Path, typer.Argument(help="run folder", show_default=False)]
+SetOption = Annotated[
+    list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="override a value, such as -s time.end=10")
+]
+TestOption = Annotated[bool, typer.Option("--test", help="apply the scenario's own `test:` overrides")]
+
+
+def main() -> None:
+    """Run the command line and exit: 0 ok, 1 verification failed, 2 bad input, 3 numerical failure, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no ∂ gets a question mark, not a traceback.
+            stream.reconfigure(errors="replace")
+    sys.exit(_run(sys.argv[1:] or ["--help"]))
+
+
+def _run(arguments: list[str]) -> int:
+    """Exit code of a command line; every error a user can make or meet ends here, in one message."""
+    try:
+        code = app(arguments, prog_name="phasefield", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except PhasefieldError as error:
+        _complain(str(error), "" if isinstance(error, Interrupted) else "error: ")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted", "")
+        return Interrupted.exit_code
+    except MemoryError as error:
+        _complain(f"not enough memory{f': {error}' if str(error) else ''}; use a smaller grid")
+        return InputError.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): not our failure, and nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # What the command-line library says of options and arguments.
+        if not hasattr(error, "format_message"):
+            raise
+        _complain(_usage(error))
+        return InputError.exit_code
+
+
+def _usage(error: Any) -> str:
+    """A mistake in options or arguments in one line, with the command that explains them."""
+    text = " ".join(error.format_message().split()).removesuffix(".")
+    text = text.replace("Input should be", "must be").replace("Got unexpected extra", "unexpected")
+    command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "phasefield"
+    return f"{text[:1].lower()}{text[1:]} (see {command} --help)"
+
+
+def _complain(message: str, kind: str = "error: ") -> None:
+    first, *rest = message.splitlines() or [""]
+    print(f"phasefield: {kind}{first}", file=sys.stderr)
+    for line in rest:
+        print(f"  {line}", file=sys.stderr)
+
+
+def _overrides(assignments: list[str] | None) -> dict[str, Any]:
+    from phasefield.scenario.document import parse_value, split_assignment
+
+    result = {}
+    for text in assignments or []:
+        key, value = split_assignment(text)
+        # Taken out first, so that the last of several for one key is also applied last.
+        result.pop(key, None)
+        result[key] = parse_value(value, f"-s {text}")
+    return result
+
+
+def _load(scenario: Path, set_: list[str] | None, test: bool) -> Any:
+    from phasefield.scenario import load_scenario
+
+    return load_scenario(scenario, _overrides(set_), test=test, override_source="-s")
+
+
+def _open_run(path: Path) -> Any:
+    from phasefield.output.reader import Run
+
+    opened = Run(path)
+    if not opened.scenario:
+        raise InputError(f"'{opened.file}' is incomplete: it holds no scenario")
+    return opened
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    set_: SetOption = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="run folder [default: runs/<scenario>]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in that folder")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads [default: all this process may use]")] = None,
+    test: TestOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="no progress")] = False,
+) -> None:
+    """Run a scenario, verify it and print the verdict."""
+    from phasefield.progress import make_reporter
+    from phasefield.runner import run as run_scenario
+    from phasefield.tables import print_run
+
+    result = run_scenario(
+        _load(scenario, set_, test),
+        output=output,
+        overwrite=overwrite,
+        device=device,
+        threads=threads,
+        reporter=None if quiet else make_reporter(),
+    )
+    from phasefield.visual.plot import plot as plot_run
+
+    figures = plot_run(result, what=["overview"])
+    print_run(result, figures)
+
+
+@app.command()
+def check(scenario: ScenarioArgument, set_: SetOption = None, test: TestOption = False) -> None:
+    """Validate a scenario and print what theory predicts; run nothing."""
+    from phasefield.analysis.predict import predict
+    from phasefield.tables import print_prediction
+
+    loaded = _load(scenario, set_, test)
+    print_prediction(loaded, predict(loaded))
+
+
+@app.command()
+def verify(
+    run: RunArgument,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("-s", "--set", metavar="KEY=VALUE", help="compare with the theory of a changed scenario instead"),
+    ] = None,
+) -> None:
+    """Compare a finished run with theory; exit code 1 when a check fails."""
+    from phasefield.analysis.verify import verify as verify_run
+    from phasefield.runner import store_verdict
+    from phasefield.tables import print_verdict
+
+    opened = _open_run(run)
+    overrides = _overrides(set_)
+    verdict = verify_run(opened, overrides, override_source="-s")
+    if not overrides:
+        store_verdict(opened, verdict)
+    print_verdict(verdict)
+    if not verdict.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plot(
+    run: RunArgument,
+    what: Annotated[
+        list[str] | None, typer.Argument(help="figures to draw; all when absent", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="folder [default: <run>/plots]")] = None,
+) -> None:
+    """Draw fields, energies, spectra and the growth curve as PNG files."""
+    from phasefield.visual.plot import plot as plot_run
+
+    for path in plot_run(_open_run(run), output, what):
+        print(path)
+
+
+@app.command()
+def models(name: Annotated[str | None, typer.Argument(help="one model only", show_default=False)] = None) -> None:
+    """List the models with their equations and parameters."""
+    import phasefield.models  # noqa: F401 - fills the registry
+    from phasefield.registry import lookup, names
+    from phasefield.tables import print_models
+
+    print_models([lookup("model", n) for n in ([name] if name else names("model"))])
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="write to a file instead of the terminal")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    import json
+
+    from phasefield.scenario import json_schema
+
+    text = json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write '{output}': {error.strerror}") from None
+
+
+@app.command()
+def info() -> None:
+    """Print the environment, for bug reports."""
+    from phasefield.output.provenance import environment
+
+    rows = environment()
+    width = max(len(k) for k in rows)
+    for key, value in rows.items():
+        print(f"{key:<{width}}  {value}")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="name of the scenario; NAME.yaml is written", show_default=False)],
+    model: Annotated[str, typer.Option(help="model to start from")] = "cahn_hilliard",
+) -> None:
+    """Write a starter scenario with every section explained."""
+    from phasefield.starter import write_starter
+
+    path = write_starter(name, model)
+    print(f"wrote {path}; next: phasefield check {path}")

@@ -1,0 +1,116 @@
+"""What commands print: verdicts, predictions, models."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from phasefield.analysis.predict import Prediction
+from phasefield.analysis.verify import FAIL, NOT_APPLICABLE, PASS, Verdict
+from phasefield.output.reader import Run
+from phasefield.scenario import LoadedScenario
+
+# Columns of a terminal on which the details fit beside the numbers.
+WIDE = 130
+_STYLE = {PASS: "green", FAIL: "bold red"}
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # Without a terminal, tables must not be cut to 80 columns.
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def number(value: float, digits: int = 6) -> str:
+    """A number for a table; empty where there is none."""
+    return "" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """The checks as a table, and the verdict in one line; a narrow terminal gets the details only where a check did not pass."""
+    console = _console()
+    narrow = console.width < WIDE
+    table = Table(box=None, pad_edge=False)
+    for title in ("check", "measured", "theory", "error", "tolerance", "", "detail"):
+        if title != "detail" or not narrow:
+            table.add_column(
+                title, justify="left" if title in ("check", "", "detail") else "right", no_wrap=title != "detail"
+            )
+    for c in verdict.checks:
+        status = "n/a" if narrow and c.status == NOT_APPLICABLE else c.status
+        numbers = (number(c.measured), number(c.expected), number(c.error, 2), number(c.tolerance, 2))
+        row = (escape(c.name), *numbers, f"[{_STYLE.get(c.status, 'yellow')}]{status}[/]")
+        table.add_row(*row, *(() if narrow else (escape(c.detail),)))
+    console.print(table)
+    for c in verdict.checks:
+        if narrow and c.status != PASS and c.detail:
+            console.print(escape(f"{c.name}: {c.detail}"))
+    console.print("[bold green]verified[/]" if verdict.passed else "[bold red]NOT verified[/]")
+
+
+def print_run(run: Run, figures: list[Path]) -> None:
+    """The end of `run`: the verdict, and where everything is."""
+    import phasefield
+
+    print_verdict(phasefield.verify(run))
+    status = run.status
+    print(
+        f"{status['steps']} steps, {status['seconds']:.1f} s ({status['seconds_to_first_step']:.1f} s to the first step)"
+    )
+    for path in (run.file, *figures):
+        print(f"wrote {path}")
+
+
+def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
+    """The resolved scenario and what theory says about it."""
+    print(loaded.resolved_yaml())
+    stability, interface = prediction.stability, prediction.interface
+    base = ", ".join(f"{n} = {v:.4g}" for n, v in stability.base.items())
+    rows: list[tuple[str, str]] = [("equation", loaded.model.equation), ("uniform state", base)]
+    if stability.unstable:
+        uniform = stability.fastest_wavenumber == 0.0
+        rows += [
+            ("fastest wavelength", "infinite (the uniform mode)" if uniform else f"{stability.fastest_wavelength:.6g}"),
+            ("growth time", f"{stability.growth_time:.6g}"),
+            ("cut-off wavelength", f"{stability.cutoff_wavelength:.6g}"),
+        ]
+    else:
+        rows.append(("linear stability", f"stable: largest growth rate {stability.largest_growth_rate:.4g}"))
+    if interface is not None:
+        rows += [
+            ("coexisting phases", f"{interface.low:.6g} and {interface.high:.6g}"),
+            ("interface energy", f"{interface.energy:.6g} per area"),
+            ("interface width", f"{interface.width:.4g} = {prediction.cells_per_interface:.3g} cells"),
+        ]
+    steps = "chosen by the error control" if prediction.steps is None else str(prediction.steps)
+    rows += [
+        ("memory", f"{prediction.memory_bytes / 2**20:.1f} MiB of arrays"),
+        ("steps", steps),
+        ("frames", str(prediction.frames)),
+    ]
+    for key, value in rows:
+        print(f"{key:<20}{value}")
+    for warning in prediction.warnings:
+        print(f"warning: {warning}")
+
+
+def print_models(models: list[Any]) -> None:
+    """Name, equation and parameters of every model."""
+    for model in models:
+        fields = model.Params.model_fields
+        print(f"{fields['name'].annotation.__args__[0]}\n  {model.equation}\n  {model.reference}")
+        for name, field in fields.items():
+            if name == "name":
+                continue
+            default = "" if field.is_required() else f" [default: {_default(field.default)}]"
+            print(f"    {name:<18}{field.description or ''}{default}")
+        print()
+
+
+def _default(value: Any) -> str:
+    return str(value.model_dump(exclude_none=True)) if hasattr(value, "model_dump") else str(value)
