@@ -49,12 +49,12 @@ class CpuBackend:
 
         return compile_pointwise(density, derivatives, self.dtype.name)
 
-    def compile_stages(self, stages: Sequence[Stage]) -> list[Any]:
+    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False) -> list[Any]:
         """One compiled spectral kernel per stage of a time scheme; see `kernels.stages`."""
         from phasefield.kernels.codegen import load_module
         from phasefield.kernels.stages import cpu_source
 
-        return [load_module(cpu_source(i, stages), "stage").stage for i in range(len(stages))]
+        return [load_module(cpu_source(i, stages, multistep), "stage").stage for i in range(len(stages))]
 
     def to_host(self, array: Any) -> np.ndarray:
         return np.asarray(array)
@@ -83,11 +83,11 @@ class GpuBackend:
 
         return GpuPointwise(density, derivatives, self.dtype.name)
 
-    def compile_stages(self, stages: Sequence[Stage]) -> list[Any]:
+    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False) -> list[Any]:
         """One compiled spectral kernel per stage of a time scheme; see `kernels.stages_cuda`."""
         from phasefield.kernels.gpu_programs import GpuStage
 
-        return [GpuStage(i, stages, self.dtype.name) for i in range(len(stages))]
+        return [GpuStage(i, stages, self.dtype.name, multistep) for i in range(len(stages))]
 
     def to_host(self, array: Any) -> np.ndarray:
         return self.xp.asnumpy(array)

@@ -10,7 +10,7 @@ from phasefield.errors import InputError
 from phasefield.kernels import gpu, philox
 from phasefield.kernels.philox_source import PHILOX_CUDA
 from phasefield.simulation import ENERGY_ROUNDING, Simulation
-from phasefield.stepping.schemes import phi_values
+from phasefield.stepping.schemes import function_values
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("default")]
 FIELD = {"cahn_hilliard": "c", "allen_cahn": "phi"}
@@ -102,4 +102,4 @@ def test_phi_functions():
     z = np.concatenate([-np.geomspace(1e-12, 20.0, 301), np.geomspace(1e-12, 20.0, 99), [0.0, -1.0, 1.0]])
     found = gpu.load_cupy().asnumpy(gpu.phi_functions(z))
     for row, name in zip(found, ("exp_z", "phi1", "phi2", "phi3"), strict=True):
-        np.testing.assert_allclose(row, phi_values(z)[name], rtol=1e-13)
+        np.testing.assert_allclose(row, function_values(z)[name], rtol=1e-13)

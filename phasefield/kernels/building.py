@@ -121,7 +121,7 @@ class Builder:
             raise self._refusal(node, f"is a function; write {name}(...)")
         # `pi` is no guess: the field of another model, `phi`, is a likelier mistake than a misspelt constant.
         match = nearest(name, (*self.variables, *self.parameters))
-        valid = ", ".join((*self.variables, *self.parameters, *CONSTANTS))
+        valid = ", ".join(sorted((*self.variables, *self.parameters, *CONSTANTS)))
         raise self._refusal(
             node, f"is not known; did you mean '{match}'?" if match else f"is not known; valid names: {valid}"
         )

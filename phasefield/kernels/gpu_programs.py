@@ -35,20 +35,20 @@ class StageScratch:
 class GpuStage:
     """Stage `number` of a scheme, called as a CPU stage is; `scratch` is a `StageScratch` and `start` is 0."""
 
-    def __init__(self, number: int, stages: Sequence[Stage], real: str):
-        module = compiled(cuda_source(number, stages, real))
+    def __init__(self, number: int, stages: Sequence[Stage], real: str, multistep: bool = False):
+        module = compiled(cuda_source(number, stages, real, multistep))
         self._stage, self._sums = module.get_function("stage"), module.get_function("stage_sums")
         self._adds_up = has_sums(number, stages)
 
     def __call__(self, block: Any, start: int, *arguments: Any) -> None:
         """`arguments`: those of `stages.stage_arguments` after `start`; `sums` gets [squared error …, gradient energy]."""
-        *arrays, k0, kr, weight, rates, dt, scratch, sums = arguments
+        *arrays, k0, kr, weight, rates, dt, ratio, scratch, sums = arguments
         fields, n0, width = block.shape
         shape = (np.uint32(n0), np.uint32(width // 2))
         blocks = blocks_for(n0 * width // 2)
         for f in range(fields):
             columns = (RATE_CONSTANT, RATE_LAPLACIAN, GRADIENT, STABILISATION)
-            numbers = [np.float64(x) for x in (*rates[f, columns], dt, scratch.scale)]
+            numbers = [np.float64(x) for x in (*rates[f, columns], dt, ratio, scratch.scale)]
             place = (scratch.partial, np.uint32(f), np.uint32(fields), *shape)
             self._stage((blocks,), (BLOCK,), (block, *arrays, k0, kr, weight, *numbers, *place))
         if self._adds_up:

@@ -1,10 +1,20 @@
 """Source code of the spectral half of a stage, made from a scheme's table.
 
-A scheme is a list of stages, a stage a list of coefficients written as arithmetic in z (and in e^z, φ₁, φ₂, φ₃):
+A scheme is a list of stages, a stage a table of coefficients, each arithmetic in z and in functions of z:
 
-    out = base(z) û + Δt Σ_i weight_i(z) N_i,      N_i = −m (F̂_i − S v_i),      z = −Δt m (S + κ k̃²)
+    result = Σ_q coefficient_q(z) q,      N_i = −m (F̂_i − S v_i),      z = −Δt m (S + κ k̃²)
 
-with m = m₀ + m₂ k̃² the kinetics (m₀ = L or m₂ = M), F̂_i the transform of the explicit pointwise part at the stage value v_i.
+with m = m₀ + m₂ k̃² the kinetics (m₀ = L or m₂ = M), F̂_i the transform of the explicit pointwise part at the stage value v_i,
+and q among
+
+| quantity | meaning |
+|---|---|
+| `u` | the state at the beginning of the step |
+| `N0`, `N1`, … | Δt N of the first, second, … stage value |
+| `u_previous` | the state one step earlier (multistep schemes) |
+| `N_previous` | Δt times N of the first stage of the step before |
+| `result` | the new value (in error estimates only) |
+
 A stage is put together once, as a list of statements (`make_program`), and printed twice: as a Numba function here, as a
 CUDA kernel in `stages_cuda`.
 """
@@ -12,41 +22,61 @@ CUDA kernel in `stages_cuda`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 # Columns of the `rates` array of a stage kernel.
 RATE_CONSTANT, RATE_LAPLACIAN, GRADIENT, STABILISATION = 0, 1, 2, 3
-# Entries of the sums a stage kernel adds to: first, per field, the squared error; then the gradient energy.
+# Functions of z, and the same of z/2.
 PHI_NAMES = ("exp_z", "phi1", "phi2", "phi3")
+HALF_NAMES = ("exp_h", "phi1_h", "phi2_h", "phi3_h")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Coefficients of one stage as arithmetic in `z`, `exp_z`, `phi1`, `phi2`, `phi3`.
+    """Coefficients of one stage as arithmetic in `z`, `exp_z`, `phi1`, `phi2`, `phi3` (e^z and φ_i(z)), `exp_h`, `phi1_h`, …
+    (the same of z/2) and `ratio`, this step's Δt over the last one's.
 
-    base: coefficient of the state at the beginning of the step.
-    weights: coefficients of Δt N of every stage value so far, the newest last.
-    error: coefficients of the embedded error estimate (a difference of two solutions), or empty.
+    result: quantity → coefficient of the stage's value.
+    error: quantity → coefficient of an estimate of the local error, or empty. A last stage has it if the scheme has.
     """
 
-    base: str
-    weights: tuple[str, ...]
-    error: tuple[str, ...] = ()
+    result: Mapping[str, str]
+    error: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def quantities(self) -> frozenset[str]:
+        """Everything the stage reads."""
+        return frozenset(self.result) | frozenset(self.error)
 
     @property
     def coefficients(self) -> tuple[str, ...]:
-        return (self.base, *self.weights, *self.error)
+        return (*self.result.values(), *self.error.values())
 
 
-def stage_arguments(number: int, stages: Sequence[Stage]) -> list[str]:
-    """Names of a stage kernel's arguments: the arrays of the step, then geometry, rates and results."""
-    first, last = number == 0, number == len(stages) - 1
-    slots = [f"slot{i}" for i in range(number if last else number + 1)]
-    arrays = ["base", "out"] if first else ["base", "value"]
-    return ["block", "start", *arrays, *slots, "k0", "kr", "weight", "rates", "dt", "scratch", "sums"]
+def is_multistep(stages: Sequence[Stage]) -> bool:
+    """Whether any stage looks back at the step before."""
+    return any(q.endswith("_previous") for stage in stages for q in stage.quantities)
+
+
+def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
+    """How many arrays of N a step keeps: of every stage but the last, and of the first for the step after."""
+    return max(len(stages) - 1, int(multistep))
+
+
+def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
+    """Names of a stage kernel's arguments: the arrays of the step, then geometry, rates and results.
+
+    Every stage of a multistep scheme takes the arrays of the step before, `previous` and `previous_slot`, used or not.
+    """
+    arrays = ["base", "out"] if number == 0 else ["base", "value"]
+    slots = [f"slot{i}" for i in range(min(number + 1, kept_slots(stages, multistep)))]
+    earlier = ["previous", "previous_slot"] if multistep else []
+    geometry = ["k0", "kr", "weight", "rates", "dt", "ratio"]
+    return ["block", "start", *arrays, *slots, *earlier, *geometry, "scratch", "sums"]
 
 
 @cache
@@ -74,47 +104,66 @@ class Program:
     sums: tuple[tuple[str, str], ...]
 
 
-def make_program(number: int, stages: Sequence[Stage]) -> Program:
+def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) -> Program:
     """The statements of stage `number`.
 
     The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
     writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
-    transform.
+    transform. With `multistep` the first stage keeps its N for the step after.
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
-    earlier = range(number)
-    coefficients = [("c_rate", "-m"), ("c_base", stage.base)]
-    coefficients += [(f"c_{i}", f"dt * ({w})") for i, w in enumerate(stage.weights)]
-    coefficients += [(f"e_{i}", f"dt * ({e})") for i, e in enumerate(stage.error)]
+    own = f"N{number}"
+    coefficients = [("c_rate", "-m")]
+    for prefix, table in (("c", stage.result), ("e", stage.error)):
+        for quantity, text in table.items():
+            coefficients.append((f"{prefix}_{quantity}", f"dt * ({text})" if quantity.startswith("N") else text))
     coefficients += [("c_gradient", "w * symbol")] if last else []
     coefficients += [("c_weight", "w")] if stage.error else []
     loads = [("F", "block"), ("v", "base" if first else "value")]
-    loads += [] if first else [("b", "base")]
-    loads += [(f"N{i}", f"slot{i}") for i in earlier]
-    result = [f"c_base * {'v' if first else 'b'}", *(f"c_{i} * N{i}" for i in range(len(stage.weights)))]
-    update = [(f"N{number}", "c_rate * (F - S * v)"), ("result", " + ".join(result))]
-    update += [("e", " + ".join(f"e_{i} * N{i}" for i in range(len(stage.error))))] if stage.error else []
-    stores = [] if last else [(f"slot{number}", f"N{number}")]
+    sources = {"u": "base", "u_previous": "previous", "N_previous": "previous_slot"}
+    sources |= {f"N{i}": f"slot{i}" for i in range(number)}
+    loads += [(q, a) for q, a in sources.items() if q in stage.quantities and not (q == "u" and first)]
+    update = [("u", "v")] if first else []
+    update += [(own, "c_rate * (F - S * v)"), ("result", _sum("c", stage.result))]
+    update += [("e", _sum("e", stage.error))] if stage.error else []
+    stores = [] if last and not (first and multistep) else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
     sums = [("error", "c_weight * e * e")] if stage.error else []
     sums += [("gradient", "c_gradient * result * result")] if last else []
-    functions = tuple(n for n in PHI_NAMES if any(n in c for c in stage.coefficients))
+    functions = tuple(n for n in (*PHI_NAMES, *HALF_NAMES) if any(_mentions(c, n) for c in stage.coefficients))
     return Program(functions, tuple(coefficients), tuple(loads), tuple(update), tuple(stores), tuple(sums))
 
 
-def cpu_source(number: int, stages: Sequence[Stage]) -> str:
+def _sum(prefix: str, table: Mapping[str, str]) -> str:
+    return " + ".join(f"{prefix}_{quantity} * {quantity}" for quantity in table)
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None
+
+
+def function_calls(program: Program) -> list[tuple[tuple[str, ...], str]]:
+    """The calls that give a program's functions of z: (names of the four results, argument)."""
+    calls = []
+    for names, argument in ((PHI_NAMES, "z"), (HALF_NAMES, "0.5 * z")):
+        if any(n in program.functions for n in names):
+            calls.append((names, argument))
+    return calls
+
+
+def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) -> str:
     """Python source of the Numba function of stage `number`: a loop over coefficients, a loop over real numbers.
 
     Results added to `sums`: [squared error per field …, gradient energy].
     """
-    program = make_program(number, stages)
+    program = make_program(number, stages, multistep)
     lines = [
         f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {_dependency()}."""',
         "from numba import njit",
         "from phasefield.kernels.cpu import gradient_symbol, phi_functions",
         "",
         '@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})',
-        f"def stage({', '.join(stage_arguments(number, stages))}):",
+        f"def stage({', '.join(stage_arguments(number, stages, multistep))}):",
         "    fields, n0, width = block.shape",
         "    modes = width // 2",
         "    first = 2 * start",
@@ -130,9 +179,9 @@ def cpu_source(number: int, stages: Sequence[Stage]) -> str:
         "                symbol = gradient_symbol(rates[f, 2], k2)",
         "                z = -dt * m * (S + symbol)",
     ]
-    if program.functions:
-        names = ", ".join(n if n in program.functions else "_" + n for n in PHI_NAMES)
-        lines.append(f"                {names} = phi_functions(z)")
+    for names, argument in function_calls(program):
+        results = ", ".join(n if n in program.functions else "_" + n for n in names)
+        lines.append(f"                {results} = phi_functions({argument})")
     for i, (name, arithmetic) in enumerate(program.coefficients):
         lines.append(f"                {name} = {arithmetic}")
         lines.append(f"                scratch[{i}, 2 * r] = {name}")

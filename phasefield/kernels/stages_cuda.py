@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 
 from phasefield.kernels.gpu_source import with_types
-from phasefield.kernels.stages import PHI_NAMES, Program, Stage, make_program, stage_arguments
+from phasefield.kernels.stages import Program, Stage, function_calls, make_program, stage_arguments
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
@@ -18,7 +18,7 @@ _KERNEL = """\
 // Stage {number} of a time scheme, written by phasefield.
 extern "C" __global__ void stage({arrays},
     const double *k0, const double *kr, const double *weight, double rate_constant, double rate_laplacian, double kappa,
-    double stabilisation, double dt, double scale, double *partial, unsigned int field, unsigned int fields,
+    double stabilisation, double dt, double ratio, double scale, double *partial, unsigned int field, unsigned int fields,
     unsigned int n0, unsigned int columns)
 {{
     const long long offset = (long long)field * n0 * columns;
@@ -50,15 +50,15 @@ extern "C" __global__ void stage_sums(const double *partial, unsigned int blocks
 """
 
 
-def cuda_source(number: int, stages: Sequence[Stage], real: str) -> str:
+def cuda_source(number: int, stages: Sequence[Stage], real: str, multistep: bool = False) -> str:
     """CUDA source of stage `number` for fields of type `real` (`float64` or `float32`).
 
     Kernel `stage` takes the arrays of `stages.stage_arguments` without `start` and `scratch`; F̂ in `block` is `scale` times
     what it holds (cuFFT does not normalise). `stage_sums` adds up [squared error per field …, gradient energy].
     """
-    program = make_program(number, stages)
+    program = make_program(number, stages, multistep)
     written = {array for array, _ in program.stores}
-    names = stage_arguments(number, stages)
+    names = stage_arguments(number, stages, multistep)
     arrays = [name for name in names[: names.index("k0")] if name != "start"]
     parameters = ", ".join(f"{'' if a in written else 'const '}mode *{a}" for a in arrays)
     text = _KERNEL.format(
@@ -98,9 +98,9 @@ def arithmetic(text: str) -> str:
 
 def _coefficients(program: Program) -> list[str]:
     lines = []
-    if program.functions:
-        lines.append(f"double {', '.join(PHI_NAMES)};")
-        lines.append(f"phi_functions(z, {', '.join('&' + n for n in PHI_NAMES)});")
+    for names, argument in function_calls(program):
+        lines.append(f"double {', '.join(names)};")
+        lines.append(f"phi_functions({argument}, {', '.join('&' + n for n in names)});")
     if any(name in ("c_gradient", "c_weight") for name, _ in program.coefficients):
         lines.append("const double w = weight[r];")
     return lines + [f"const real {name} = (real){arithmetic(text)};" for name, text in program.coefficients]

@@ -44,10 +44,13 @@ class StepControl:
 
     def accept(self, size: float, error: float | None) -> None:
         """Learn from an accepted step of `size`, whose error relative to the tolerance is `error`."""
-        if self.tolerance is None or error is None:
-            assert self.nominal is not None
+        if self.tolerance is not None and error is None:
+            # The first step of a multistep scheme, taken at the cautious first size.
+            return
+        if self.nominal is not None:
             self.size = self.nominal if self.size >= self.nominal else min(self.nominal, 2.0 * self.size)
             return
+        assert error is not None
         e = max(error, 1e-10)
         p = self.error_order
         factor = SAFETY * e ** (-INTEGRAL / p) * self.previous_error ** (PROPORTIONAL / p)

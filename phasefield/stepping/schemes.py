@@ -3,80 +3,175 @@
 All of them integrate ∂û/∂t = ℓ û + N(u) with ℓ = −m(S + κk̃²) implicit or exact and N = −m(F̂ − S û) explicit; z = Δt ℓ.
 The growth factor of an infinitesimal mode, N = n û, follows from the same table that the kernels are made of.
 
-| name | order | update | source |
+| name | order | update | error estimate |
 |---|---|---|---|
-| `imex1` | 1 | (1 − z) û⁺ = û + Δt N | Zhu, Chen, Shen, Tikare, doi:10.1103/PhysRevE.60.3564 |
-| `etdrk2` | 2 | a = e^z û + Δt φ₁ N(u), û⁺ = a + Δt φ₂ (N(a) − N(u)) | Cox, Matthews, doi:10.1006/jcph.2002.6995, eqs 20–22 |
+| `imex1` | 1 | (1 − z) û⁺ = û + Δt N | ½Δt² of its own second derivative |
+| `sbdf2` | 2 | (γ − z) û⁺ = (1+ω) û − ω²/(1+ω) û⁻ + Δt[(1+ω)N − ωN⁻] | distance from Adams–Bashforth 2, filtered |
+| `etdrk2` | 2 | a = e^z û + Δt φ₁ N(u), û⁺ = a + Δt φ₂ (N(a) − N(u)) | û⁺ − a, the first-order scheme |
+| `etdrk4` | 4 | Cox and Matthews, four stages | distance from the midpoint rule of order 2 |
 
-The embedded error of `etdrk2` is û⁺ − a, its difference from the first-order scheme.
+ω = Δt/Δt⁻ is the ratio of successive steps and γ = (1+2ω)/(1+ω). Multistep schemes start with one step of `imex1`, whose local
+error is of the order of theirs globally.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from phasefield.kernels.expressions import parse
-from phasefield.kernels.stages import Stage
+from phasefield.kernels.stages import Stage, is_multistep
 from phasefield.registry import register
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """A one-step scheme: declared order, stages, and the bibliography entry of its source."""
+    """A scheme: declared order, stages, and the source.
+
+    start: stages of the first step of a multistep scheme; error_order: the local error estimate is of order Δt^error_order.
+    """
 
     name: str
     order: int
     stages: tuple[Stage, ...]
     reference: str
-    # Local error of the embedded estimate is of order Δt^error_order.
-    error_order: int = 0
+    error_order: int
+    start: tuple[Stage, ...] = ()
 
     @property
-    def adaptive(self) -> bool:
-        """True when the scheme estimates its own error."""
-        return bool(self.stages[-1].error)
+    def multistep(self) -> bool:
+        """Whether a step looks back at the one before."""
+        return is_multistep(self.stages)
 
-    def growth_factor(self, z: np.ndarray, n: np.ndarray) -> np.ndarray:
-        """G with û⁺ = G û for N = n û; `z` = Δt ℓ and `n` = Δt n are arrays of equal shape."""
+    def without_error(self) -> Scheme:
+        """The same scheme for fixed steps: no error estimate, and no memory of the step before that only it needed."""
+        stages = tuple(Stage(stage.result) for stage in self.stages)
+        return replace(self, stages=stages, start=self.start if is_multistep(stages) else ())
+
+    def linear_step(
+        self,
+        z: np.ndarray,
+        n: np.ndarray,
+        u: np.ndarray,
+        previous: tuple[np.ndarray, np.ndarray] | None = None,
+        ratio: float = 1.0,
+    ) -> np.ndarray:
+        """One step of the linear problem N = n u.
+
+        Args:
+            z: Δt ℓ per mode.
+            n: Δt n per mode.
+            u: the modes.
+            previous: (u, Δt N) of the step before, Δt being that of this step; None takes the first step.
+            ratio: this step over the last one.
+        """
         z, n = np.asarray(z, float), np.asarray(n, float)
-        values = phi_values(z)
-        value: np.ndarray = np.ones_like(z)
-        nonlinear: list[np.ndarray] = []
-        for stage in self.stages:
-            nonlinear.append(n * value)
-            value = _coefficient(stage.base, values)
-            for weight, N in zip(stage.weights, nonlinear, strict=True):
-                value = value + _coefficient(weight, values) * N
+        values = {**function_values(z), "ratio": np.full_like(z, ratio)}
+        quantities = {"u": u}
+        stages = self.stages
+        if self.multistep and previous is None:
+            stages = self.start
+        elif previous is not None:
+            quantities |= {"u_previous": previous[0], "N_previous": previous[1]}
+        value = u
+        for i, stage in enumerate(stages):
+            quantities[f"N{i}"] = n * value
+            value = sum(
+                (coefficient(text, values) * quantities[q] for q, text in stage.result.items()), np.zeros_like(z)
+            )
         return value
 
+    def growth_factor(self, z: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """G with û⁺ = G û for N = n û at constant steps; of a multistep scheme the root that tends to 1 with Δt → 0.
 
-def _coefficient(text: str, values: dict[str, np.ndarray]) -> np.ndarray:
+        Strongly damped modes of a multistep scheme may have a pair of complex roots; their modulus is returned.
+        """
+        z, n = np.asarray(z, float), np.asarray(n, float)
+        one, zero = np.ones_like(z), np.zeros_like(z)
+        if not self.multistep:
+            return self.linear_step(z, n, one)
+        a = self.linear_step(z, n, one, (zero, zero))
+        b = self.linear_step(z, n, zero, (one, n))
+        discriminant = a * a + 4.0 * b
+        larger = 0.5 * (a + np.copysign(np.sqrt(np.abs(discriminant)), a))
+        return np.where(discriminant >= 0.0, larger, np.sqrt(np.abs(b)))
+
+
+def coefficient(text: str, values: dict[str, np.ndarray]) -> np.ndarray:
+    """A coefficient of a table at given z."""
     return parse(text, variables=tuple(values), what="coefficient").evaluate(**values)
 
 
-def phi_values(z: np.ndarray) -> dict[str, np.ndarray]:
-    """z, e^z, φ₁, φ₂ and φ₃ by the mean over a circle of radius 1 around z (32 points on its upper half).
+def function_values(z: np.ndarray) -> dict[str, np.ndarray]:
+    """z, e^z, φ₁, φ₂, φ₃ and the same of z/2, by means over circles of radius 1 (32 points on their upper halves).
 
     Independent of the kernels' series, and accurate for every real z: A.-K. Kassam, L. N. Trefethen, SIAM J. Sci.
     Comput. 26 (2005) 1214, doi:10.1137/S1064827502410633, section 3.
     """
-    points = z[..., None] + np.exp(1j * np.pi * (np.arange(1, 33) - 0.5) / 32)
-    e = np.exp(points)
-    phi1 = (e - 1.0) / points
-    phi2 = (phi1 - 1.0) / points
-    phi3 = (phi2 - 0.5) / points
-    means = [p.mean(axis=-1).real for p in (phi1, phi2, phi3)]
-    return {"z": z, "exp_z": np.exp(z), "phi1": means[0], "phi2": means[1], "phi3": means[2]}
+    result = {"z": z}
+    for suffix, x in (("", z), ("_h", 0.5 * z)):
+        points = x[..., None] + np.exp(1j * np.pi * (np.arange(1, 33) - 0.5) / 32)
+        phi1 = (np.exp(points) - 1.0) / points
+        phi2 = (phi1 - 1.0) / points
+        phi3 = (phi2 - 0.5) / points
+        means = [p.mean(axis=-1).real for p in (phi1, phi2, phi3)]
+        names = (f"exp{suffix or '_z'}", f"phi1{suffix}", f"phi2{suffix}", f"phi3{suffix}")
+        result |= dict(zip(names, (np.exp(x), *means), strict=True))
+    return result
 
+
+_EULER = {"u": "1/(1 - z)", "N0": "1/(1 - z)"}
 
 IMEX1 = register("scheme", "imex1")(
     Scheme(
         name="imex1",
         order=1,
-        stages=(Stage(base="1/(1 - z)", weights=("1/(1 - z)",)),),
+        stages=(
+            Stage(
+                _EULER,
+                # ½Δt²(ℓu′ − N′) by differences, over 1 − z like the step itself.
+                error={
+                    "result": "z/(2*(1 - z))",
+                    "u": "-z/(2*(1 - z))",
+                    "N0": "-ratio/(2*(1 - z))",
+                    "N_previous": "ratio/(2*(1 - z))",
+                },
+            ),
+        ),
+        start=(Stage(_EULER),),
+        error_order=2,
         reference="J. Zhu, L.-Q. Chen, J. Shen, V. Tikare, Phys. Rev. E 60 (1999) 3564, doi:10.1103/PhysRevE.60.3564",
+    )
+)
+
+_GAMMA = "((1 + 2*ratio)/(1 + ratio) - z)"
+
+SBDF2 = register("scheme", "sbdf2")(
+    Scheme(
+        name="sbdf2",
+        order=2,
+        stages=(
+            Stage(
+                {
+                    "u": f"(1 + ratio)/{_GAMMA}",
+                    "u_previous": f"-ratio*ratio/(1 + ratio)/{_GAMMA}",
+                    "N0": f"(1 + ratio)/{_GAMMA}",
+                    "N_previous": f"-ratio/{_GAMMA}",
+                },
+                # û⁺ minus Adams–Bashforth 2 of the whole right-hand side; 1/(1 − z) keeps stiff modes from dominating.
+                error={
+                    "result": "1/(1 - z)",
+                    "u": "-(1 + (1 + ratio/2)*z)/(1 - z)",
+                    "u_previous": "ratio*z/(2*(1 - z))",
+                    "N0": "-(1 + ratio/2)/(1 - z)",
+                    "N_previous": "ratio/(2*(1 - z))",
+                },
+            ),
+        ),
+        start=(Stage(_EULER),),
+        error_order=3,
+        reference="U. M. Ascher, S. J. Ruuth, B. T. R. Wetton, SIAM J. Numer. Anal. 32 (1995) 797, doi:10.1137/0732037",
     )
 )
 
@@ -85,10 +180,36 @@ ETDRK2 = register("scheme", "etdrk2")(
         name="etdrk2",
         order=2,
         stages=(
-            Stage(base="exp_z", weights=("phi1",)),
-            Stage(base="exp_z", weights=("phi1 - phi2", "phi2"), error=("-phi2", "phi2")),
+            Stage({"u": "exp_z", "N0": "phi1"}),
+            Stage({"u": "exp_z", "N0": "phi1 - phi2", "N1": "phi2"}, error={"N0": "-phi2", "N1": "phi2"}),
         ),
-        reference="S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430, doi:10.1006/jcph.2002.6995",
         error_order=2,
+        reference="S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430, doi:10.1006/jcph.2002.6995",
+    )
+)
+
+ETDRK4 = register("scheme", "etdrk4")(
+    Scheme(
+        name="etdrk4",
+        order=4,
+        # The published third stage starts from the first one; e^{z/2} φ₁(z/2)/2 = φ₁(z) − φ₁(z/2)/2 puts it in terms of u.
+        stages=(
+            Stage({"u": "exp_h", "N0": "phi1_h/2"}),
+            Stage({"u": "exp_h", "N1": "phi1_h/2"}),
+            Stage({"u": "exp_z", "N0": "phi1 - phi1_h", "N2": "phi1_h"}),
+            Stage(
+                {
+                    "u": "exp_z",
+                    "N0": "phi1 - 3*phi2 + 4*phi3",
+                    "N1": "2*phi2 - 4*phi3",
+                    "N2": "2*phi2 - 4*phi3",
+                    "N3": "4*phi3 - phi2",
+                },
+                # Minus e^z u + Δt (φ₁ − 2φ₂) N0 + 2Δt φ₂ N1, of order 2.
+                error={"N0": "4*phi3 - phi2", "N1": "-4*phi3", "N2": "2*phi2 - 4*phi3", "N3": "4*phi3 - phi2"},
+            ),
+        ),
+        error_order=3,
+        reference="S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430, doi:10.1006/jcph.2002.6995, eqs 26–29",
     )
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from phasefield.kernels.stages import GRADIENT, RATE_CONSTANT, RATE_LAPLACIAN, STABILISATION, scratch_rows
+from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots, scratch_rows
 from phasefield.models.split import Split
 from phasefield.stepping.schemes import Scheme
 
@@ -48,11 +48,16 @@ class Stepper:
         # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
         geometry = (self.modes.k0, self.modes.kr, self.modes.weight)
         self._k0, self._kr, self._weight = (backend.to_device(a, np.float64) for a in geometry)
-        self._stages = backend.compile_stages(scheme.stages)
-        self._scratch_rows = scratch_rows(scheme.stages)
+        multistep = scheme.multistep
+        self._stages = backend.compile_stages(scheme.stages, multistep)
+        self._start = backend.compile_stages(scheme.start, multistep)
+        self._scratch_rows = scratch_rows((*scheme.stages, *scheme.start))
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
-        self._slots = tuple(sweep.real_view(sweep.empty_hat()) for _ in scheme.stages[:-1])
+        self._slots = [sweep.empty_hat() for _ in range(kept_slots(scheme.stages, multistep))]
+        # State and N of the step before, and its size: what a multistep scheme looks back at.
+        self._history = [sweep.empty_hat(), sweep.empty_hat()] if multistep else []
+        self._last_dt = 0.0
         fields = len(split.names)
         self.energies = Energies(math.nan, math.nan)
         self.ranges: list[tuple[float, float]] = [(math.nan, math.nan)] * fields
@@ -63,6 +68,7 @@ class Stepper:
     def set_state(self, u: np.ndarray) -> None:
         """Start from real fields, shape (fields, *grid.shape)."""
         self.sweep.forward(u, self.state_hat)
+        self._last_dt = 0.0
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
 
@@ -97,23 +103,30 @@ class Stepper:
         only `restore` may follow.
         """
         self.rates[:, STABILISATION] = stabilisation
-        base, value = self.sweep.real_view(self.state_hat), self.sweep.real_view(self._value_hat)
-        geometry = (self._k0, self._kr, self._weight, self.rates, dt)
-        fields = len(self.split.names)
-        ratio = None
+        view = self.sweep.real_view
+        base, value, *slots = (view(a) for a in (self.state_hat, self._value_hat, *self._slots))
+        history = tuple(view(a) for a in self._history)
+        ratio = dt / self._last_dt if self._last_dt else 1.0
+        geometry = (self._k0, self._kr, self._weight, self.rates, dt, ratio)
+        stages, estimated = self._stages, error_limit is not None
+        if history and not self._last_dt:
+            # The first step of a multistep scheme has nothing to compare itself with.
+            stages, estimated = self._start, False
+        error = None
         sums = np.zeros(0)
-        for i, kernel in enumerate(self._stages):
-            arguments = (base, value, *self._slots[: i + 1], *geometry)
+        for i, kernel in enumerate(stages):
+            arguments = (base, value, *slots[: i + 1], *history, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, scratch_rows=self._scratch_rows)
-            if i == len(self._stages) - 1:
+            if i == len(stages) - 1:
                 sums = self.backend.to_host(sums)
-                if error_limit is not None:
-                    ratio = float(np.max(np.sqrt(sums[:fields]) / error_limit))
-                    if not ratio <= 1.0:
-                        return ratio
+                if estimated:
+                    error = float(np.max(np.sqrt(sums[: len(self.split.names)]) / error_limit))
+                    if not error <= 1.0:
+                        return error
             self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
-        self._candidate = self._evaluated(self.sweep.grid.volume * float(sums[fields]))
-        return ratio
+        self._candidate = self._evaluated(self.sweep.grid.volume * float(sums[len(self.split.names)]))
+        self._attempted_dt = dt
+        return error
 
     @property
     def candidate_energies(self) -> Energies:
@@ -123,6 +136,11 @@ class Stepper:
     def accept(self) -> None:
         """The attempted state becomes the state."""
         self.state_hat, self._value_hat = self._value_hat, self.state_hat
+        if self._history:
+            # The old state and its N become the step before; the arrays of the one before that are free.
+            self._history[0], self._value_hat = self._value_hat, self._history[0]
+            self._history[1], self._slots[0] = self._slots[0], self._history[1]
+            self._last_dt = self._attempted_dt
         self.energies, self.ranges = self._candidate
 
     def restore(self) -> None:
@@ -148,13 +166,7 @@ class Stepper:
             for q in range(len(self.split.names))
         )
 
-    def log_growth_factor(self, field: int, k2: np.ndarray, curvature: float, dt: float, S: float) -> np.ndarray:
-        """ln |G| of the scheme for infinitesimal modes of one field about a state with f″ = `curvature`."""
-        m = self.rates[field, RATE_CONSTANT] + self.rates[field, RATE_LAPLACIAN] * k2
-        z = -dt * m * (S + self.rates[field, GRADIENT] * k2)
-        return np.log(np.abs(self.scheme.growth_factor(z, -dt * m * (curvature - S))))
-
     @property
     def memory_bytes(self) -> int:
         """Bytes of the state, the stages and the sweep's buffers."""
-        return (2 + len(self._slots)) * self.state_hat.nbytes + self.sweep.buffer_bytes
+        return (2 + len(self._slots) + len(self._history)) * self.state_hat.nbytes + self.sweep.buffer_bytes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from phasefield.kernels import cpu
-from phasefield.stepping.schemes import phi_values
+from phasefield.stepping.schemes import function_values
 
 
 @numba.njit
@@ -41,7 +41,7 @@ def test_phi_functions():
 def test_contour_means_agree():
     """The table's φ-functions come from a contour integral, independent of the kernel's series."""
     reference = np.array([exact(float(z)) for z in POINTS]).T
-    values = phi_values(POINTS)
+    values = function_values(POINTS)
     for i, name in enumerate(("exp_z", "phi1", "phi2", "phi3")):
         np.testing.assert_allclose(values[name], reference[i], rtol=1e-13)
 
