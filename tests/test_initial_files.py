@@ -206,9 +206,7 @@ def test_giant_declared_shapes_are_refused_unread(tmp_path, resample):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         # nothing is stored: 8 EB of fill value
         file.create_dataset("c", (10**6, 10**6, 10**6), "f8", chunks=(1, 1000, 1000))
-        file.create_dataset(
-            "eta", (10, 12), "f8", maxshape=(None, None), chunks=(16384, 16384), compression=1
-        )
+        file.create_dataset("eta", (10, 12), "f8", maxshape=(None, None), chunks=(16384, 16384), compression=1)
     for field in ("c", "eta"):
         with pytest.raises(InputError, match=r"the grid|too large"):
             values({"file": "a.h5", "resample": resample}, folder=tmp_path, field=field)

@@ -128,9 +128,7 @@ def test_definition_from_the_words(field):
 def test_blocks_are_parts_of_the_whole(field, shape):
     whole = field(shape, seed=1, stream="c", step=3)
     part = tuple(slice(n // 3, n // 3 + n // 2) for n in shape)
-    block = field(
-        whole[part].shape, seed=1, stream="c", step=3, offset=[s.start for s in part], global_shape=shape
-    )
+    block = field(whole[part].shape, seed=1, stream="c", step=3, offset=[s.start for s in part], global_shape=shape)
     assert (block == whole[part]).all()
 
 
@@ -196,9 +194,7 @@ def test_uniform_moments():
     assert abs((x**4).mean() - 1 / 5) < 4 * np.sqrt((1 / 9 - 1 / 25) / n)
 
 
-@pytest.mark.parametrize(
-    "other", [{"stream": "eta"}, {"step": 1}, {"draw": 1}, {"seed": 12}, {"stream": 5}], ids=str
-)
+@pytest.mark.parametrize("other", [{"stream": "eta"}, {"step": 1}, {"draw": 1}, {"seed": 12}, {"stream": 5}], ids=str)
 def test_streams_steps_draws_and_seeds_are_uncorrelated(other):
     base = {"seed": 11, "stream": "c"}
     x, y = (normal_field((65536,), **options) for options in (base, base | other))

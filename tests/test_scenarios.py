@@ -25,7 +25,9 @@ TOLERANCE = 1e-6
 def numbers(run: pf.Run) -> dict[str, float]:
     """What is compared: the end of the history, and what `verify` measured."""
     history = run.history
-    result = {n: float(history[n].values[-1]) for n in history if str(n).startswith(("energy", "mean_", "min_", "max_"))}
+    result = {
+        n: float(history[n].values[-1]) for n in history if str(n).startswith(("energy", "mean_", "min_", "max_"))
+    }
     result.pop("energy_increase")
     checks = pf.verify(run).checks
     return {**result, **{c.name: c.measured for c in checks if c.measured == c.measured}}
@@ -68,7 +70,9 @@ def test_schema_file_is_current():
     from phasefield.scenario import json_schema
 
     stored = json.loads((FOLDER / "scenario.schema.json").read_text(encoding="utf-8"))
-    assert stored == json.loads(json.dumps(json_schema())), "run: python -m phasefield schema -o scenarios/scenario.schema.json"
+    assert stored == json.loads(json.dumps(json_schema())), (
+        "run: python -m phasefield schema -o scenarios/scenario.schema.json"
+    )
 
 
 def test_header_figures_of_theory():

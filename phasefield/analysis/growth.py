@@ -141,7 +141,9 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
             "the box is too small"
         )
     window = (float(times[0]), float(times[last]))
-    return GrowthCurve(theory, centre[used], *(r[used] for r in rates), count[used], window, int(count[used].sum()))
+    rate, predicted, discrete = (r[used] for r in rates)
+    modes = int(count[used].sum())
+    return GrowthCurve(theory, centre[used], rate, predicted, discrete, count[used], window, modes)
 
 
 def _window_end(nonlinearity: np.ndarray) -> int:

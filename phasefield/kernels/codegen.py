@@ -36,9 +36,7 @@ class Pointwise:
     real: str
 
 
-def compile_pointwise(
-    density: Expression, derivatives: Sequence[Expression], real: str = "float64"
-) -> Pointwise:
+def compile_pointwise(density: Expression, derivatives: Sequence[Expression], real: str = "float64") -> Pointwise:
     """CPU kernels of `density`, compiled at the first call, cached on disk; one derivative per variable."""
     source = pointwise_source(density, derivatives, real, "python")
     module = load_module(source, "pointwise")
@@ -119,9 +117,7 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str) -> 
         temporaries=_lines(whole.temporaries, 8),
         density=whole.results[0],
         updates="".join(updates),
-        stores="".join(
-            f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends)
-        ),
+        stores="".join(f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends)),
         energy_constants=_lines(alone.constants, 4),
         energy_temporaries=_lines(alone.temporaries, 8),
         energy_density=alone.results[0],

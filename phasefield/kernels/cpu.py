@@ -61,7 +61,7 @@ def exponential(x):
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    scale = _double_from_bits((types.int64(n) + 1023) << 52)
+    scale = _double_from_bits((types.int64(n) + 1023) << 52)  # pyright: ignore[reportCallIssue]
     return p * scale if x > -707.0 else 0.0 * x
 
 

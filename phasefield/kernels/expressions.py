@@ -90,9 +90,7 @@ class Expression:
         return symbolic.latex(self.tree)
 
 
-def parse(
-    text: str, *, variables: Sequence[str], parameters: Iterable[str] = (), what: str = "formula"
-) -> Expression:
+def parse(text: str, *, variables: Sequence[str], parameters: Iterable[str] = (), what: str = "formula") -> Expression:
     """Parse `text` as a formula in `variables` and `parameters`; `what` names it in messages.
 
     Raises `InputError`, which quotes the offending piece and its column, for everything that is not allowed.
@@ -140,10 +138,7 @@ def _syntax_tree(text: str, what: str) -> tuple[ast.expr, int]:
     depth = 0
     for column, character in enumerate(text, start=1):
         # Identifiers are normalised by Python (𝐜 becomes c), and '#' would hide the rest of the line.
-        if (
-            not (character.isascii() and (character.isprintable() or character in "\t\r\n"))
-            or character in "#\\"
-        ):
+        if not (character.isascii() and (character.isprintable() or character in "\t\r\n")) or character in "#\\":
             raise InputError(
                 f"{what}: character {character!r} in column {column} is not allowed;"
                 " formulas use plain letters, digits and operators"

@@ -105,9 +105,7 @@ def _common_factor(tree: Tree) -> Tree:
         if all(base in powers for _, powers in terms)
     }
     shared = {base: n for base, n in shared.items() if n > 0}
-    rest = sympy.Add(
-        *[sympy.Mul(c, *[b ** (n - shared.get(b, 0)) for b, n in powers.items()]) for c, powers in terms]
-    )
+    rest = sympy.Add(*[sympy.Mul(c, *[b ** (n - shared.get(b, 0)) for b, n in powers.items()]) for c, powers in terms])
     content, primitive = rest.primitive()
     if content.is_Integer:
         return sympy.Mul(content, *[b**n for b, n in shared.items()], primitive)

@@ -44,6 +44,11 @@ class Scheme:
         """Whether a step looks back at the one before."""
         return is_multistep(self.stages)
 
+    @property
+    def estimates_error(self) -> bool:
+        """False for a scheme made by `without_error`."""
+        return bool(self.stages[-1].error)
+
     def without_error(self) -> Scheme:
         """The same scheme for fixed steps: no error estimate, and no memory of the step before that only it needed."""
         stages = tuple(Stage(stage.result) for stage in self.stages)

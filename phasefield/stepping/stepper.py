@@ -108,7 +108,7 @@ class Stepper:
         history = tuple(view(a) for a in self._history)
         ratio = dt / self._last_dt if self._last_dt else 1.0
         geometry = (self._k0, self._kr, self._weight, self.rates, dt, ratio)
-        stages, estimated = self._stages, error_limit is not None
+        stages, estimated = self._stages, error_limit is not None and self.scheme.estimates_error
         if history and not self._last_dt:
             # The first step of a multistep scheme has nothing to compare itself with.
             stages, estimated = self._start, False
@@ -160,9 +160,7 @@ class Stepper:
     def _gradient_energy(self) -> float:
         view = self.sweep.real_view(self.state_hat)
         return self.sweep.grid.volume * sum(
-            self.backend.kernels.gradient_energy(
-                view, q, self._k0, self._kr, self._weight, self.rates[q, GRADIENT]
-            )
+            self.backend.kernels.gradient_energy(view, q, self._k0, self._kr, self._weight, self.rates[q, GRADIENT])
             for q in range(len(self.split.names))
         )
 

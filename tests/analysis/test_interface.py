@@ -18,7 +18,9 @@ def model(name: str = "cahn_hilliard", **parameters):
     return cls(cls.Params.model_validate({"name": name, **parameters}))
 
 
-@pytest.mark.parametrize(("W", "a", "b", "kappa"), [(0.25, -1.0, 1.0, 2.0), (5.0, 0.3, 0.7, 2.0), (1.0, 0.0, 1.0, 1e-3)])
+@pytest.mark.parametrize(
+    ("W", "a", "b", "kappa"), [(0.25, -1.0, 1.0, 2.0), (5.0, 0.3, 0.7, 2.0), (1.0, 0.0, 1.0, 1e-3)]
+)
 def test_double_well(W, a, b, kappa):
     energy = {"name": "double_well", "barrier": W, "low": a, "high": b}
     interface = flat_interface(model(gradient_energy=kappa, free_energy=energy), 0.4 * a + 0.6 * b)
@@ -62,8 +64,14 @@ def test_equilibrium_profile_and_energy(simulate, name):
         1,
         grid={"x": {"cells": 128, "length": length}},
         # Too sharp at first, so that the profile has to form by itself.
-        initial={field: {"shapes": [{"stripe": {"axis": "x", "centre": 32.0, "width": 32.0}}], "inside": 1.0, "outside": -1.0,
-                         "interface_width": 1.2}},
+        initial={
+            field: {
+                "shapes": [{"stripe": {"axis": "x", "centre": 32.0, "width": 32.0}}],
+                "inside": 1.0,
+                "outside": -1.0,
+                "interface_width": 1.2,
+            }
+        },
         # The two phases exchange matter at the rate 2 (π/32)²: long enough for e^(−15).
         time={"end": 900.0, "step": 0.5},
     )

@@ -124,12 +124,18 @@ def test_stable_state_is_not_applicable(tmp_path):
     assert verdict.passed
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"initial": {"c": {"mean": 0.43, "noise": 0.2}}}, "linear regime ends too soon"),
-    ({"time": {"end": 0.1, "step": 0.02}}, "linear regime ends too soon"),
-    ({"grid": {"x": {"cells": 16, "length": 2.5}}}, "no unstable wave"),
-    ({"grid": {"x": {"cells": 32, "length": 9.0}}, "initial": {"c": {"mean": 0.43, "noise": 1e-4}}}, "box is too small"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"initial": {"c": {"mean": 0.43, "noise": 0.2}}}, "linear regime ends too soon"),
+        ({"time": {"end": 0.1, "step": 0.02}}, "linear regime ends too soon"),
+        ({"grid": {"x": {"cells": 16, "length": 2.5}}}, "no unstable wave"),
+        (
+            {"grid": {"x": {"cells": 32, "length": 9.0}}, "initial": {"c": {"mean": 0.43, "noise": 1e-4}}},
+            "box is too small",
+        ),
+    ],
+)
 def test_too_little_to_say_is_not_applicable(tmp_path, change, reason):
     verdict = pf.verify(pf.run({**INVENTED, **change}, output=tmp_path / "run"))
     check = by_name(verdict)["linear stability"]

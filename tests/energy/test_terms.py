@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import BOXES
 
-import phasefield.models  # noqa: F401 - fills the registry
+import phasefield.models
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.gradient import GradientEnergy, symbol_on_grid
 from phasefield.kernels import cpu
@@ -21,7 +21,9 @@ from phasefield.spectral.transforms import make_engine
 EXAMPLES = {
     "gradient": [lambda: GradientEnergy(1.7, "c"), lambda: GradientEnergy(0.3, "c", "finite_difference")],
     "bulk": [
-        lambda: BulkEnergy(parse("W*c**2*(1 - c)**2 + 0.1*exp(c)", variables=("c",), parameters=("W",)), {"W": 2.0}, ("c",)),
+        lambda: BulkEnergy(
+            parse("W*c**2*(1 - c)**2 + 0.1*exp(c)", variables=("c",), parameters=("W",)), {"W": 2.0}, ("c",)
+        ),
         lambda: BulkEnergy(parse("c**2*eta + (eta**2 - 1)**2", variables=("c", "eta")), {}, ("c", "eta")),
     ],
 }
@@ -96,7 +98,9 @@ def test_finite_difference_symbol_is_the_stencil():
     box = grid(2)
     u = np.random.default_rng(2).normal(size=box.shape)
     hx, hy = box.spacing
-    stencil = (np.roll(u, 1, 1) - 2 * u + np.roll(u, -1, 1)) / hx**2 + (np.roll(u, 1, 0) - 2 * u + np.roll(u, -1, 0)) / hy**2
+    stencil = (np.roll(u, 1, 1) - 2 * u + np.roll(u, -1, 1)) / hx**2 + (
+        np.roll(u, 1, 0) - 2 * u + np.roll(u, -1, 0)
+    ) / hy**2
     result = GradientEnergy(1.5, "c", "finite_difference").derivative({"c": u}, box)["c"]
     np.testing.assert_allclose(result, -1.5 * stencil, atol=1e-11)
 
@@ -117,4 +121,6 @@ def test_only_the_shared_term_forms_a_laplacian():
     for name in names("model"):
         model = lookup("model", name)
         built = model(model.Params.model_validate({"name": name}))
-        assert all(isinstance(t, GradientEnergy) for t in built.terms if any(t.gradient_coefficient(f) for f in built.fields))
+        assert all(
+            isinstance(t, GradientEnergy) for t in built.terms if any(t.gradient_coefficient(f) for f in built.fields)
+        )

@@ -116,9 +116,7 @@ def test_same_block_same_bits():
 
 def test_sources_are_economical():
     density, derivatives, _ = make("mixing")
-    assert (
-        pointwise_source(density, derivatives).count("math.log(") == 2 * 2
-    )  # shared by f and f′, in two kernels
+    assert pointwise_source(density, derivatives).count("math.log(") == 2 * 2  # shared by f and f′, in two kernels
     density, derivatives, _ = make("polynomial")
     assert " ** " not in pointwise_source(density, derivatives)
     density, derivatives, _ = make("well")
@@ -148,9 +146,7 @@ def test_cuda_expressions_equal_the_evaluation(tmp_path):
         functions = source[source.index("// Density at one cell") : source.index("// nan wins")]
         functions = functions.replace(" point(", f" point_{name}(").replace(" density(", f" density_{name}(")
         pieces.append(functions.replace("real", "double"))
-        pieces.append(
-            f"double call_{name}(double *v, double *p, double *d) {{ return point_{name}(v, p, d); }}\n"
-        )
+        pieces.append(f"double call_{name}(double *v, double *p, double *d) {{ return point_{name}(v, p, d); }}\n")
         pieces.append(f"double call_energy_{name}(double *v, double *p) {{ return density_{name}(v, p); }}\n")
     (tmp_path / "all.c").write_text("".join(pieces))
     library = tmp_path / "all.so"
@@ -236,9 +232,7 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     environment = {**os.environ, "PHASEFIELD_CACHE_DIR": str(tmp_path)}
 
     def start():
-        return subprocess.Popen(
-            [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
 
     # Two at once from an empty cache, whoever comes first; then one more.
     pair = [start(), start()]

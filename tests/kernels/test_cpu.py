@@ -17,7 +17,9 @@ def tabulate(z, out):
         out[0, i], out[1, i], out[2, i], out[3, i] = cpu.phi_functions(z[i])
 
 
-POINTS = np.concatenate([-np.logspace(-12, 2.8, 120), np.logspace(-12, 2, 80), [0.0, -1.0, 1.0, -0.9999999, -1.0000001]])
+POINTS = np.concatenate(
+    [-np.logspace(-12, 2.8, 120), np.logspace(-12, 2, 80), [0.0, -1.0, 1.0, -0.9999999, -1.0000001]]
+)
 
 
 def exact(z: float) -> list[float]:

@@ -140,7 +140,9 @@ def test_finite_difference_and_spectral_agree_on_long_waves(simulate):
     states = []
     for laplacian in names("laplacian"):
         data = scenario(
-            dimensions=1, model_={"laplacian": laplacian}, grid={"x": {"cells": 64, "length": 12.0}},
+            dimensions=1,
+            model_={"laplacian": laplacian},
+            grid={"x": {"cells": 64, "length": 12.0}},
             initial={"c": "0.3*sin(2*pi*x/Lx)"},
         )
         simulation = simulate(data)

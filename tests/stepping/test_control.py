@@ -95,7 +95,10 @@ def test_adaptive_error_is_near_the_tolerance(simulate):
     """The error of every step against ten times smaller ones, relative to the limit asked for."""
     tolerance = 1e-3
     data = scenario(
-        dimensions=1, initial={"c": "0.5*sin(2*pi*x/Lx)"}, time={"end": 20.0, "step": {"tolerance": tolerance}}, stabilisation=1.0
+        dimensions=1,
+        initial={"c": "0.5*sin(2*pi*x/Lx)"},
+        time={"end": 20.0, "step": {"tolerance": tolerance}},
+        stabilisation=1.0,
     )
     simulation = simulate(data)
     ratios = []
@@ -110,7 +113,9 @@ def test_adaptive_error_is_near_the_tolerance(simulate):
 
 def test_smaller_tolerance_smaller_error(simulate):
     def run(step):
-        simulation = simulate(scenario(dimensions=1, initial={"c": "0.5*sin(2*pi*x/Lx)"}, time={"end": 20.0, "step": step}))
+        simulation = simulate(
+            scenario(dimensions=1, initial={"c": "0.5*sin(2*pi*x/Lx)"}, time={"end": 20.0, "step": step})
+        )
         simulation.advance()
         return simulation.state["c"], simulation.counters.steps
 
@@ -129,7 +134,10 @@ def test_first_step_too_long_is_rejected(simulate):
 def test_collapse_names_time_and_reason(simulate):
     """A free energy without lower bound runs away: the run ends with the last finite state in place."""
     data = scenario(
-        "allen_cahn", 1, model_={"free_energy": "-phi**4"}, initial={"phi": {"mean": 1.0, "noise": 0.1}},
+        "allen_cahn",
+        1,
+        model_={"free_energy": "-phi**4"},
+        initial={"phi": {"mean": 1.0, "noise": 0.1}},
         time={"end": 10.0, "step": {"tolerance": 1e-3}},
     )
     simulation = simulate(data)

@@ -102,7 +102,9 @@ def test_guard_cures_what_small_stabilisation_breaks(simulate):
 
 
 def test_stabilisation_follows_the_range(simulate):
-    simulation = simulate(scenario(initial={"c": {"mean": 0.0, "noise": 0.01}}, time={"end": 60.0, "step": {"tolerance": 1e-3}}))
+    simulation = simulate(
+        scenario(initial={"c": {"mean": 0.0, "noise": 0.01}}, time={"end": 60.0, "step": {"tolerance": 1e-3}})
+    )
     first = simulation.stabilisation.values[0]
     simulation.advance()
     (low, high), *_ = simulation.stepper.ranges
