@@ -1,9 +1,10 @@
 """Numba kernels of the CPU. `kernels.gpu` holds the same names with the same signatures.
 
-Fourier arrays enter as real views: shape (fields, n0, 2 R), real and imaginary parts interleaved, where n0 is the
-slowest axis of the grid and R runs over everything else. Every operation of a step multiplies a mode by a real number, so
-the loops are purely real and the compiler vectorises them. `k0` (n0) and `kr` (R) hold the two summands of k̃², `weight`
-(R) counts how many modes of the full spectrum a stored one stands for (2 for a conjugate pair, 0 for padding).
+Fourier arrays are stored block by block and enter as real views: shape (fields, blocks, n0, 2 m), real and imaginary parts
+interleaved, where n0 is the slowest axis of the grid and a block holds m of the columns that run over everything else. Every
+operation of a step multiplies a mode by a real number, so the loops are purely real and the compiler vectorises them. `k0` (n0)
+and `kr` (blocks · m) hold the two summands of k̃², `weight` (blocks · m) counts how many modes of the full spectrum a stored
+one stands for (2 for a conjugate pair, 0 for padding).
 
 Everything is evaluated per block by one thread; no kernel allocates.
 """
@@ -114,79 +115,91 @@ def gradient_symbol(kappa, k2):
 @njit(**_FAST)
 def gradient_energy(u_hat, field, k0, kr, weight, kappa):
     """Σ_k ½ κ k̃² |û_k|², the mean density of κ/2 |∇u|² of one field (Parseval, coefficients normalised by N)."""
+    blocks, n0, width = u_hat.shape[1:]
     total = 0.0
-    for a in range(k0.size):
-        row = 0.0
-        for r in range(kr.size):
-            re = u_hat[field, a, 2 * r]
-            im = u_hat[field, a, 2 * r + 1]
-            row += weight[r] * gradient_symbol(kappa, k0[a] + kr[r]) * (re * re + im * im)
-        total += row
+    for b in range(blocks):
+        start = b * (width // 2)
+        for a in range(n0):
+            row = 0.0
+            for r in range(width // 2):
+                re = u_hat[field, b, a, 2 * r]
+                im = u_hat[field, b, a, 2 * r + 1]
+                row += weight[start + r] * gradient_symbol(kappa, k0[a] + kr[start + r]) * (re * re + im * im)
+            total += row
     return 0.5 * total
 
 
 @njit(**_FAST)
 def gradient_potential(u_hat, field, k0, kr, kappa, out):
     """out = κ k̃² û, the transform of −κ∇²u of one field; `out` has the shape of `u_hat`."""
-    for a in range(k0.size):
-        for r in range(kr.size):
-            symbol = gradient_symbol(kappa, k0[a] + kr[r])
-            out[field, a, 2 * r] = symbol * u_hat[field, a, 2 * r]
-            out[field, a, 2 * r + 1] = symbol * u_hat[field, a, 2 * r + 1]
+    blocks, n0, width = u_hat.shape[1:]
+    for b in range(blocks):
+        for a in range(n0):
+            for r in range(width // 2):
+                symbol = gradient_symbol(kappa, k0[a] + kr[b * (width // 2) + r])
+                out[field, b, a, 2 * r] = symbol * u_hat[field, b, a, 2 * r]
+                out[field, b, a, 2 * r + 1] = symbol * u_hat[field, b, a, 2 * r + 1]
 
 
 @njit(**_PLAIN)
-def store_block(block, start, out):
-    """Copy a block (fields, n0, 2 b) of columns into the whole array `out` at column 2·start."""
+def store_block(block, b, out):
+    """Copy a block of columns (fields, n0, 2 m) into the whole array `out` as its block `b`."""
     for f in range(block.shape[0]):
         for a in range(block.shape[1]):
             for j in range(block.shape[2]):
-                out[f, a, 2 * start + j] = block[f, a, j]
+                out[f, b, a, j] = block[f, a, j]
 
 
 @njit(**_PLAIN)
-def load_block(block, start, source):
+def load_block(block, b, source):
     """The inverse of `store_block`."""
     for f in range(block.shape[0]):
         for a in range(block.shape[1]):
             for j in range(block.shape[2]):
-                block[f, a, j] = source[f, a, 2 * start + j]
+                block[f, a, j] = source[f, b, a, j]
 
 
 @njit(**_PLAIN)
 def mode_power(u_hat, field, rows, columns, out):
-    """out[i] = |û|² of the modes (rows[i], columns[i]) of one field."""
+    """out[i] = |û|² of the modes (rows[i], columns[i]) of one field, columns counted through all blocks."""
+    modes = u_hat.shape[3] // 2
     for i in range(rows.size):
-        re = u_hat[field, rows[i], 2 * columns[i]]
-        im = u_hat[field, rows[i], 2 * columns[i] + 1]
+        b, r = columns[i] // modes, columns[i] % modes
+        re = u_hat[field, b, rows[i], 2 * r]
+        im = u_hat[field, b, rows[i], 2 * r + 1]
         out[i] = re * re + im * im
 
 
 @njit(**_PLAIN)
 def shell_power(u_hat, field, k0, kr, weight, width, power, count):
     """Add weight·|û|² of every mode to power[s] and weight to count[s], s the shell of width `width` around k̃."""
-    shells = power.size
-    for a in range(k0.size):
-        for r in range(kr.size):
-            s = int(math.sqrt(k0[a] + kr[r]) / width + 0.5)
-            if weight[r] > 0.0 and s < shells:
-                re = u_hat[field, a, 2 * r]
-                im = u_hat[field, a, 2 * r + 1]
-                power[s] += weight[r] * (re * re + im * im)
-                count[s] += weight[r]
+    blocks, n0 = u_hat.shape[1:3]
+    modes = u_hat.shape[3] // 2
+    for b in range(blocks):
+        for a in range(n0):
+            for r in range(modes):
+                w = weight[b * modes + r]
+                s = int(math.sqrt(k0[a] + kr[b * modes + r]) / width + 0.5)
+                if w > 0.0 and s < power.size:
+                    re = u_hat[field, b, a, 2 * r]
+                    im = u_hat[field, b, a, 2 * r + 1]
+                    power[s] += w * (re * re + im * im)
+                    count[s] += w
 
 
 @njit(**_FAST)
 def fluctuation(u_hat, field, weight):
     """Σ weight |û_k|² over all modes but k = 0: the variance of the field."""
+    blocks, n0, width = u_hat.shape[1:]
     total = 0.0
-    for a in range(u_hat.shape[1]):
-        row = 0.0
-        for r in range(weight.size):
-            re = u_hat[field, a, 2 * r]
-            im = u_hat[field, a, 2 * r + 1]
-            row += weight[r] * (re * re + im * im)
-        total += row
-    re = u_hat[field, 0, 0]
-    im = u_hat[field, 0, 1]
+    for b in range(blocks):
+        for a in range(n0):
+            row = 0.0
+            for r in range(width // 2):
+                re = u_hat[field, b, a, 2 * r]
+                im = u_hat[field, b, a, 2 * r + 1]
+                row += weight[b * (width // 2) + r] * (re * re + im * im)
+            total += row
+    re = u_hat[field, 0, 0, 0]
+    im = u_hat[field, 0, 0, 1]
     return total - weight[0] * (re * re + im * im)

@@ -82,7 +82,7 @@ def _on_device(array: Any, dtype: Any = np.float64) -> Any:
 
 def _shape(u_hat: Any) -> tuple[np.uint32, np.uint32]:
     """(n0, R) of a real view as the kernels take them."""
-    return np.uint32(u_hat.shape[1]), np.uint32(u_hat.shape[2] // 2)
+    return np.uint32(u_hat.shape[-2]), np.uint32(u_hat.shape[-1] // 2)
 
 
 def _total(name: str, u_hat: Any, *arguments: Any) -> float:
@@ -129,14 +129,14 @@ def gradient_potential(u_hat: Any, field: int, k0: Any, kr: Any, kappa: float, o
     _run("gradient_potential", u_hat, int(n0) * int(columns), *arguments)
 
 
-def store_block(block: Any, start: int, out: Any) -> None:
-    """Copy a block (fields, n0, 2 b) of columns into the whole array `out` at column 2·start."""
-    out[:, :, 2 * start : 2 * start + block.shape[2]] = block
+def store_block(block: Any, b: int, out: Any) -> None:
+    """Copy a block of columns (fields, n0, 2 m) into the whole array `out` as its block `b`."""
+    out[:, b] = block
 
 
-def load_block(block: Any, start: int, source: Any) -> None:
+def load_block(block: Any, b: int, source: Any) -> None:
     """The inverse of `store_block`."""
-    block[...] = source[:, :, 2 * start : 2 * start + block.shape[2]]
+    block[...] = source[:, b]
 
 
 def mode_power(u_hat: Any, field: int, rows: Any, columns: Any, out: Any) -> None:
@@ -169,7 +169,7 @@ def shell_power(
         found = xp.empty((2, shells), np.float64)
         _run("shell_keys", u_hat, modes, rows, kr, weight, np.float64(width), np.uint32(shells), keys, *size)
         keys.sort()
-        arguments = (u_hat[field, first:], weight, keys, found, np.uint32(modes), np.uint32(columns))
+        arguments = (u_hat[field].reshape(n0, -1)[first:], weight, keys, found, np.uint32(modes), np.uint32(columns))
         _kernel("shell_sums", real)((shells,), (BLOCK,), arguments)
         found = xp.asnumpy(found)
         power += found[0]

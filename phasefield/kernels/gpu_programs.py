@@ -33,15 +33,15 @@ class StageScratch:
 
 
 class GpuStage:
-    """Stage `number` of a scheme, called as a CPU stage is; `scratch` is a `StageScratch` and `start` is 0."""
+    """Stage `number` of a scheme, called as a CPU stage is; `scratch` is a `StageScratch`, and there is one block."""
 
     def __init__(self, number: int, stages: Sequence[Stage], real: str, multistep: bool = False):
         module = compiled(cuda_source(number, stages, real, multistep))
         self._stage, self._sums = module.get_function("stage"), module.get_function("stage_sums")
         self._adds_up = has_sums(number, stages)
 
-    def __call__(self, block: Any, start: int, *arguments: Any) -> None:
-        """`arguments`: those of `stages.stage_arguments` after `start`; `sums` gets [squared error …, gradient energy]."""
+    def __call__(self, block: Any, b: int, *arguments: Any) -> None:
+        """`arguments`: those of `stages.stage_arguments` after `b`; `sums` gets [squared error …, gradient energy]."""
         *arrays, k0, kr, weight, rates, dt, ratio, scratch, sums = arguments
         fields, n0, width = block.shape
         shape = (np.uint32(n0), np.uint32(width // 2))

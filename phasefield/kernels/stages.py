@@ -76,7 +76,7 @@ def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = Fals
     slots = [f"slot{i}" for i in range(min(number + 1, kept_slots(stages, multistep)))]
     earlier = ["previous", "previous_slot"] if multistep else []
     geometry = ["k0", "kr", "weight", "rates", "dt", "ratio"]
-    return ["block", "start", *arrays, *slots, *earlier, *geometry, "scratch", "sums"]
+    return ["block", "b", *arrays, *slots, *earlier, *geometry, "sums"]
 
 
 @cache
@@ -152,55 +152,51 @@ def function_calls(program: Program) -> list[tuple[tuple[str, ...], str]]:
 
 
 def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) -> str:
-    """Python source of the Numba function of stage `number`: a loop over coefficients, a loop over real numbers.
+    """Python source of the Numba function of stage `number`: one loop over the real numbers of a row, without a branch.
 
-    Results added to `sums`: [squared error per field …, gradient energy].
+    `kr` and `weight` hold every entry twice, for the real and the imaginary part: computing a coefficient twice is cheaper
+    than spreading it over both parts. Added to `sums`: [squared error per field …, gradient energy].
     """
     program = make_program(number, stages, multistep)
+    arguments = stage_arguments(number, stages, multistep)
+    used = {a for _, a in program.loads} | {a for a, _ in program.stores}
+    rows = [a for a in arguments[2 : arguments.index("k0")] if a in used]
     lines = [
         f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {_dependency()}."""',
         "from numba import njit",
         "from phasefield.kernels.cpu import gradient_symbol, phi_functions",
         "",
         '@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})',
-        f"def stage({', '.join(stage_arguments(number, stages, multistep))}):",
+        f"def stage({', '.join(arguments)}):",
         "    fields, n0, width = block.shape",
-        "    modes = width // 2",
-        "    first = 2 * start",
+        "    row_kr = kr[b * width : (b + 1) * width]",
+        "    row_weight = weight[b * width : (b + 1) * width]",
         "    for f in range(fields):",
-        "        S = rates[f, 3]",
+        "        rate_constant, rate_laplacian, kappa, S = rates[f]",
         "        error = 0.0",
         "        gradient = 0.0",
         "        for a in range(n0):",
-        "            for r in range(modes):",
-        "                k2 = k0[a] + kr[start + r]",
-        "                w = weight[start + r]",
-        "                m = rates[f, 0] + rates[f, 1] * k2",
-        "                symbol = gradient_symbol(rates[f, 2], k2)",
-        "                z = -dt * m * (S + symbol)",
+        "            row_k0 = k0[a]",
+        "            row_block = block[f, a]",
+        *(f"            row_{array} = {array}[f, b, a]" for array in rows),
+        "            for j in range(width):",
+    ]
+    inner = [
+        "k2 = row_k0 + row_kr[j]",
+        "w = row_weight[j]",
+        "m = rate_constant + rate_laplacian * k2",
+        "symbol = gradient_symbol(kappa, k2)",
+        "z = -dt * m * (S + symbol)",
     ]
     for names, argument in function_calls(program):
-        results = ", ".join(n if n in program.functions else "_" + n for n in names)
-        lines.append(f"                {results} = phi_functions({argument})")
-    for i, (name, arithmetic) in enumerate(program.coefficients):
-        lines.append(f"                {name} = {arithmetic}")
-        lines.append(f"                scratch[{i}, 2 * r] = {name}")
-        lines.append(f"                scratch[{i}, 2 * r + 1] = {name}")
-    inner = [f"{name} = {_element(array)}" for name, array in program.loads]
-    inner += [f"{name} = scratch[{i}, j]" for i, (name, _) in enumerate(program.coefficients)]
+        inner.append(
+            f"{', '.join(n if n in program.functions else '_' + n for n in names)} = phi_functions({argument})"
+        )
+    inner += [f"{name} = {arithmetic}" for name, arithmetic in program.coefficients]
+    inner += [f"{name} = row_{array}[j]" for name, array in program.loads]
     inner += [f"{name} = {arithmetic}" for name, arithmetic in program.update]
     inner += [f"{name} += {arithmetic}" for name, arithmetic in program.sums]
-    inner += [f"{_element(array)} = {name}" for array, name in program.stores]
-    lines.append("            for j in range(width):")
+    inner += [f"row_{array}[j] = {name}" for array, name in program.stores]
     lines += ["                " + line for line in inner]
     lines += ["        sums[f] += error", "        sums[fields] += 0.5 * gradient"]
     return "\n".join(lines) + "\n"
-
-
-def _element(array: str) -> str:
-    return "block[f, a, j]" if array == "block" else f"{array}[f, a, first + j]"
-
-
-def scratch_rows(stages: Sequence[Stage]) -> int:
-    """Rows of the scratch array that the largest stage needs."""
-    return max(len(s.coefficients) for s in stages) + 3

@@ -53,13 +53,13 @@ extern "C" __global__ void stage_sums(const double *partial, unsigned int blocks
 def cuda_source(number: int, stages: Sequence[Stage], real: str, multistep: bool = False) -> str:
     """CUDA source of stage `number` for fields of type `real` (`float64` or `float32`).
 
-    Kernel `stage` takes the arrays of `stages.stage_arguments` without `start` and `scratch`; F̂ in `block` is `scale` times
+    Kernel `stage` takes the arrays of `stages.stage_arguments` without `b`; F̂ in `block` is `scale` times
     what it holds (cuFFT does not normalise). `stage_sums` adds up [squared error per field …, gradient energy].
     """
     program = make_program(number, stages, multistep)
     written = {array for array, _ in program.stores}
     names = stage_arguments(number, stages, multistep)
-    arrays = [name for name in names[: names.index("k0")] if name != "start"]
+    arrays = [name for name in names[: names.index("k0")] if name != "b"]
     parameters = ", ".join(f"{'' if a in written else 'const '}mode *{a}" for a in arrays)
     text = _KERNEL.format(
         number=number,

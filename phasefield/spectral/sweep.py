@@ -1,7 +1,8 @@
 """Two passes over memory: the whole of a stage, on the CPU.
 
-A Fourier array is `(fields, n0, R)`: n0 belongs to the slowest axis of the grid, R to everything else, padded to whole
-blocks. A stage is
+The work array is `(fields, n0, R)`: n0 belongs to the slowest axis of the grid, R to everything else, padded to whole
+blocks. All other Fourier arrays hold the blocks of columns one after another, `(fields, blocks, n0, R / blocks)`, so that a
+spectral pass reads them as streams. A stage is
 
 * a *spectral pass* over blocks of columns: transform along the slowest axis, update the modes, transform back;
 * a *real pass* over blocks of rows (2-D) or planes (3-D): inverse transform along the remaining axes, pointwise
@@ -64,7 +65,7 @@ class _Pool:
 class Sweep:
     """Buffers and passes for `fields` real fields on a periodic grid.
 
-    Attributes: `shape_hat` (fields, n0, R) of Fourier arrays; `work`, the half-transformed array between passes;
+    Attributes: `shape_hat` (fields, blocks, n0, R / blocks) of Fourier arrays; `work`, the half-transformed array;
     `sums_width`, how many numbers a kernel may add up per block.
     """
 
@@ -92,17 +93,17 @@ class Sweep:
         width = max(4, min(block_bytes // (item * self._n0 * fields), 128) // 4 * 4)
         self.block_columns = min(width, -(-columns // 4) * 4)
         self._column_blocks = -(-columns // self.block_columns)
+        self.shape_hat = (fields, self._column_blocks, self._n0, self.block_columns)
+        self.layout = Layout(grid, self._pad_x, self._column_blocks * self.block_columns)
         # A row length that is a multiple of 4096 bytes would send a whole column into the same cache sets.
-        while self._n0 > 1 and (self._column_blocks * self.block_columns * item) % 4096 == 0:
-            self._column_blocks += 1
-        self.shape_hat = (fields, self._n0, self._column_blocks * self.block_columns)
-        self.layout = Layout(grid, self._pad_x, self.shape_hat[2])
+        row = self.layout.columns
+        self._work_row = row + self.block_columns if self._n0 > 1 and row * item % 4096 == 0 else row
         row_bytes = fields * self._middle * nx * self.dtype.itemsize
         self.block_rows = int(min(max(1, block_bytes // row_bytes), self._n0))
         self._row_blocks = -(-self._n0 // self.block_rows)
         self.threads = threads if grid.cells >= SERIAL_CELLS else 1
         self._pool = _Pool(self.threads)
-        self.work = self.empty_hat()
+        self.work = np.zeros((fields, self._n0, self._work_row), self.complex_dtype)
         self._make_buffers()
         self.sums = np.zeros((max(self._column_blocks, self._row_blocks), self.sums_width))
 
@@ -111,8 +112,17 @@ class Sweep:
         return np.zeros(self.shape_hat, self.complex_dtype)
 
     def real_view(self, u_hat: np.ndarray) -> np.ndarray:
-        """The same memory as (fields, n0, 2 R) real numbers, the form in which kernels take it."""
+        """The same memory as real numbers, last axis twice as long: the form in which kernels take it."""
         return u_hat.view(self.dtype)
+
+    def by_mode(self, u_hat: np.ndarray) -> np.ndarray:
+        """A copy of a Fourier array as (fields, n0, R), columns in the order of `mode_index` on every device."""
+        return u_hat.transpose(0, 2, 1, 3).copy().reshape(self.fields, self._n0, -1)
+
+    def from_modes(self, modes: np.ndarray) -> np.ndarray:
+        """The inverse of `by_mode`."""
+        split = modes.reshape(self.fields, self._n0, self._column_blocks, self.block_columns)
+        return np.ascontiguousarray(split.transpose(0, 2, 1, 3))
 
     @property
     def mode_index(self) -> tuple[np.ndarray, np.ndarray]:
@@ -125,33 +135,36 @@ class Sweep:
 
     # --- passes -------------------------------------------------------------------------------------------------
 
-    def spectral_pass(
-        self, kernel: Callable, arguments: tuple, *, forward: bool = True, backward: bool = True, scratch_rows: int = 0
-    ) -> np.ndarray:
-        """Columns: forward transform of `work`, kernel(block, start, *arguments, [scratch, sums]), inverse transform.
+    def stage_geometry(self, modes: Modes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """k0, kr and weight as stage kernels take them: an entry for the real and one for the imaginary part."""
+        return modes.k0, np.repeat(modes.kr, 2), np.repeat(modes.weight, 2)
 
-        With `scratch_rows` the kernel also gets a scratch array of that many rows and its block's row of `sums`.
-        Returns the sums, added over blocks in order.
+    def spectral_pass(
+        self, kernel: Callable, arguments: tuple, *, forward: bool = True, backward: bool = True, stage: bool = False
+    ) -> np.ndarray:
+        """Columns: forward transform of `work`, kernel(block, b, *arguments), inverse transform.
+
+        A stage kernel also gets its block's row of `sums`. Returns the sums, added over blocks in order.
         """
         transform = self.grid.dimensions > 1
 
         def work(thread: int, first: int, last: int) -> None:
-            block, block_real, scratch = self._column_buffers[thread]
+            block, block_real = self._column_buffers[thread]
             for b in range(first, last):
                 columns = self._columns[b]
                 if forward and transform:
                     self.engine.complex(columns, 1, True, block)
                 elif forward:
                     block[...] = columns
-                extra = (scratch, self.sums[b]) if scratch_rows else ()
-                kernel(block_real, b * self.block_columns, *arguments, *extra)
+                if stage:
+                    kernel(block_real, b, *arguments, self.sums[b])
+                else:
+                    kernel(block_real, b, *arguments)
                 if backward and transform:
                     self.engine.complex(block, 1, False, columns)
                 elif backward:
                     columns[...] = block
 
-        if scratch_rows > self._column_buffers[0][2].shape[0]:
-            self._make_column_buffers(scratch_rows)
         self.sums[:] = 0.0
         self._pool.run(work, self._column_blocks)
         return self.sums[: self._column_blocks].sum(axis=0)
@@ -229,18 +242,14 @@ class Sweep:
                 u = np.zeros((self.fields, height, middle, nx), self.dtype)
                 pair.append((u, u.reshape(self.fields, -1)))
             self._row_buffers.append(pair)
-        self._make_column_buffers(1)
-
-    def _make_column_buffers(self, scratch_rows: int) -> None:
         self._column_buffers = []
         for _ in range(self.threads):
-            block = np.zeros((self.fields, self._n0, self.block_columns), self.complex_dtype)
-            scratch = np.zeros((scratch_rows, 2 * self.block_columns), self.dtype)
-            self._column_buffers.append((block, block.view(self.dtype), scratch))
+            block = np.zeros((self.fields, n0, self.block_columns), self.complex_dtype)
+            self._column_buffers.append((block, block.view(self.dtype)))
 
     @property
     def buffer_bytes(self) -> int:
         """Bytes of the work array and of all block buffers."""
-        blocks = sum(b.nbytes + s.nbytes for b, _, s in self._column_buffers)
+        blocks = sum(b.nbytes for b, _ in self._column_buffers)
         rows = sum(u.nbytes for pair in self._row_buffers for u, _ in pair)
         return self.work.nbytes + blocks + rows + self.sums.nbytes

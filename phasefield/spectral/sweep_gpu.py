@@ -67,8 +67,8 @@ class CuFft:
 class GpuSweep:
     """Buffers and passes for `fields` real fields on a periodic grid; every array lies on the device.
 
-    Attributes: `shape_hat` (fields, n0, R) of Fourier arrays, without padding; `work`, the real fields between passes;
-    `sums` (1, sums_width) of the last real pass. `engine` and `threads` are those of the CPU and not used.
+    Attributes: `shape_hat` (fields, 1, n0, R) of Fourier arrays, one block without padding; `work`, the real fields between
+    passes; `sums` (1, sums_width) of the last real pass. `engine` and `threads` are those of the CPU and not used.
 
     Raises:
         InputError: more cells than 32 bits count.
@@ -95,23 +95,31 @@ class GpuSweep:
         row = grid.axes[0].cells // 2 + 1
         n0, middle = slow_axes(grid)
         self.layout = Layout(grid, row, middle * row)
-        self.shape_hat = (fields, n0, middle * row)
+        self.shape_hat = (fields, 1, n0, middle * row)
         self.work = self.xp.zeros((fields, *grid.shape), self.dtype)
         self._flat = self.work.reshape(fields, grid.cells)
         block = self.xp.zeros((fields, *grid.shape[:-1], row), self.complex_dtype)
         self._block = block
-        self._block_real = block.reshape(self.shape_hat).view(self.dtype)
+        self._block_real = block.reshape(fields, n0, middle * row).view(self.dtype)
         self.engine = CuFft(self.xp, self.work, block)
         self.sums = self.xp.zeros((1, self.sums_width), np.float64)
         self._spectral_sums = self.xp.zeros(fields + 1, np.float64)
         self._scratch = StageScratch(1.0 / grid.cells, self.xp.zeros(StageScratch.size(fields), np.float64))
+
+    def by_mode(self, u_hat: Any) -> Any:
+        """A Fourier array as (fields, n0, R), columns in the order of `mode_index` on every device."""
+        return u_hat.reshape(self.fields, *self.shape_hat[2:])
+
+    def from_modes(self, modes: Any) -> Any:
+        """The inverse of `by_mode`."""
+        return modes.reshape(self.shape_hat)
 
     def empty_hat(self) -> Any:
         """A new Fourier array full of zeros."""
         return self.xp.zeros(self.shape_hat, self.complex_dtype)
 
     def real_view(self, u_hat: Any) -> Any:
-        """The same memory as (fields, n0, 2 R) real numbers, the form in which kernels take it."""
+        """The same memory as real numbers, last axis twice as long: the form in which kernels take it."""
         return u_hat.view(self.dtype)
 
     @property
@@ -123,6 +131,10 @@ class GpuSweep:
         """k̃² of the discrete Laplacian and the multiplicity of every stored mode, on the host."""
         return self.layout.modes(laplacian)
 
+    def stage_geometry(self, modes: Modes) -> tuple[Any, Any, Any]:
+        """k0, kr and weight on the device, as stage kernels take them: in double precision whatever that of the fields."""
+        return tuple(self.xp.asarray(a, np.float64) for a in (modes.k0, modes.kr, modes.weight))  # type: ignore
+
     # --- passes -------------------------------------------------------------------------------------------------
 
     def spectral_pass(
@@ -132,18 +144,18 @@ class GpuSweep:
         *,
         forward: bool = True,
         backward: bool = True,
-        scratch_rows: int = 0,
+        stage: bool = False,
     ) -> Any:
-        """Forward transform of `work`, kernel(block, 0, *arguments, [scratch, sums]), inverse transform into `work`.
+        """Forward transform of `work`, kernel(block, 0, *arguments), inverse transform into `work`.
 
-        With `scratch_rows` the kernel gets a `StageScratch` and scales the transform itself; without, it finds Fourier
+        A stage kernel also gets a `StageScratch` and its sums, and scales the transform itself; others find Fourier
         coefficients. Returns the sums on the device, valid until the next spectral pass.
         """
         if forward:
             self.engine.forward(self.work, self._block)
-        if forward and not scratch_rows:
+        if forward and not stage:
             self._block *= self.dtype.type(self._scratch.scale)
-        extra = (self._scratch, self._spectral_sums) if scratch_rows else ()
+        extra = (self._scratch, self._spectral_sums) if stage else ()
         kernel(self._block_real, 0, *arguments, *extra)
         if backward:
             self.engine.backward(self._block, self.work)

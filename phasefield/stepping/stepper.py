@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots, scratch_rows
+from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
 from phasefield.models.split import Split
 from phasefield.stepping.schemes import Scheme
 
@@ -51,7 +51,7 @@ class Stepper:
         multistep = scheme.multistep
         self._stages = backend.compile_stages(scheme.stages, multistep)
         self._start = backend.compile_stages(scheme.start, multistep)
-        self._scratch_rows = scratch_rows((*scheme.stages, *scheme.start))
+        self._geometry = sweep.stage_geometry(self.modes)
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
         self._slots = [sweep.empty_hat() for _ in range(kept_slots(scheme.stages, multistep))]
@@ -87,7 +87,7 @@ class Stepper:
 
     def mean(self, field: int) -> float:
         """The k = 0 coefficient."""
-        return float(self.state_hat[field, 0, 0].real)
+        return float(self.state_hat[field].reshape(-1)[0].real)
 
     def fluctuation(self, field: int) -> float:
         """Root mean square of the deviation from the mean."""
@@ -107,7 +107,7 @@ class Stepper:
         base, value, *slots = (view(a) for a in (self.state_hat, self._value_hat, *self._slots))
         history = tuple(view(a) for a in self._history)
         ratio = dt / self._last_dt if self._last_dt else 1.0
-        geometry = (self._k0, self._kr, self._weight, self.rates, dt, ratio)
+        geometry = (*self._geometry, self.rates, dt, ratio)
         stages, estimated = self._stages, error_limit is not None and self.scheme.estimates_error
         if history and not self._last_dt:
             # The first step of a multistep scheme has nothing to compare itself with.
@@ -116,7 +116,7 @@ class Stepper:
         sums = np.zeros(0)
         for i, kernel in enumerate(stages):
             arguments = (base, value, *slots[: i + 1], *history, *geometry)
-            sums = self.sweep.spectral_pass(kernel, arguments, scratch_rows=self._scratch_rows)
+            sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             if i == len(stages) - 1:
                 sums = self.backend.to_host(sums)
                 if estimated:

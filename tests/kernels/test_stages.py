@@ -7,9 +7,8 @@ import pytest
 from stage_reference import DT, RATIO, cases, make_data, plain_stage
 
 from phasefield.backend import CpuBackend
-from phasefield.kernels.stages import scratch_rows
 
-WIDTH = 8
+MODES = 8
 
 
 @pytest.mark.parametrize("fields", [1, 2])
@@ -21,20 +20,25 @@ def test_stage_kernels(case, precision, fields):
     data = make_data(case, backend.dtype, fields)
     result, own, expected_sums = plain_stage(case, data)
     kernel = backend.compile_stages(case.stages, case.multistep)[case.number]
-    block, *arrays = data.arrays.values()
+    n0, blocks = data.k0.size, data.kr.size // MODES
+
+    def split(a):
+        return np.ascontiguousarray(a.reshape(fields, n0, blocks, 2 * MODES).transpose(0, 2, 1, 3))
+
+    stored = {name: split(a) for name, a in data.arrays.items()}
+    parts, *arrays = stored.values()
     sums = np.zeros(16)
-    scratch = np.zeros((scratch_rows(case.stages), 2 * WIDTH), backend.dtype)
-    for start in range(0, data.kr.size, WIDTH):
-        part = np.ascontiguousarray(block[:, :, 2 * start : 2 * (start + WIDTH)])
-        geometry = (data.k0, data.kr, data.weight, data.rates, DT, RATIO)
-        kernel(part, start, *arrays, *geometry, scratch, sums)
-        block[:, :, 2 * start : 2 * (start + WIDTH)] = part
+    geometry = (data.k0, np.repeat(data.kr, 2), np.repeat(data.weight, 2), data.rates)
+    for b in range(blocks):
+        part = np.ascontiguousarray(parts[:, b])
+        kernel(part, b, *arrays, *geometry, DT, RATIO, sums)
+        parts[:, b] = part
     tolerance = 1e-12 if precision == "double" else 5e-6
-    target = data.arrays["out" if case.number == 0 else "value"]
+    target = stored["out" if case.number == 0 else "value"]
     scale = np.abs(result).max()
-    np.testing.assert_allclose(target, result, rtol=tolerance, atol=tolerance * scale)
-    np.testing.assert_array_equal(block, target)
+    np.testing.assert_allclose(target, split(result), rtol=tolerance, atol=tolerance * scale)
+    np.testing.assert_array_equal(parts, target)
     np.testing.assert_allclose(sums[: fields + 1], expected_sums, rtol=100 * tolerance, atol=tolerance)
     if case.multistep or not case.last:
-        kept = data.arrays[f"slot{case.number}"]
-        np.testing.assert_allclose(kept, own, rtol=tolerance, atol=tolerance * np.abs(own).max())
+        kept = stored[f"slot{case.number}"]
+        np.testing.assert_allclose(kept, split(own), rtol=tolerance, atol=tolerance * np.abs(own).max())
