@@ -34,7 +34,7 @@ from phasefield.stepping.schedule import At, Every, Never, Schedule
 
 logger = logging.getLogger(__name__)
 
-# Files of a run folder: `--overwrite` removes these and nothing else.
+# Files of a run folder: `--overwrite` removes these, the figures of the earlier run, and nothing else.
 RUN_FILES = (
     "scenario.yaml",
     "run.json",
@@ -43,6 +43,7 @@ RUN_FILES = (
     "checkpoint.h5",
     "checkpoint.previous.h5",
 )
+FIGURES = ("overview", "fields", "energy", "spectrum", "growth", "radius")
 HISTORY_ROWS = 200
 
 
@@ -192,6 +193,8 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in RUN_FILES:
             (folder / name).unlink(missing_ok=True)
+        for name in FIGURES:
+            (folder / "plots" / f"{name}.png").unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write to '{folder}': {error.strerror}") from None
     if not os.access(folder, os.W_OK):

@@ -238,7 +238,7 @@ class Simulation:
             counters.largest_energy_increase = max(counters.largest_energy_increase, record.energy_change / old.scale)
         for q, start in enumerate(self.initial_means):
             counters.largest_mean_drift[q] = max(counters.largest_mean_drift[q], abs(self.stepper.mean(q) - start))
-        self.stabilisation.update(self.stepper.ranges)
+        self.stabilisation.update(self.stepper.ranges, counters.steps)
         self.last_step = record
         for listener in self.step_listeners:
             listener(self, record)
@@ -268,7 +268,7 @@ class Simulation:
         )
 
     def _first_step(self) -> float:
-        """A step that resolves the fastest explicit rate over a unit of f″; the controller takes over from there."""
+        """1 / max m κ k̃²: the time in which the shortest wave relaxes. The controller takes over from there."""
         modes = self.stepper.modes
         k2 = float(modes.k2.max())
         rates = self.split.rates()
@@ -282,7 +282,7 @@ class Simulation:
             "time": self.time,
             "control": self.control.state(),
             "counters": asdict(self.counters),
-            "stabilisation_ranges": self.stabilisation.ranges,
+            "stabilisation": {"ranges": self.stabilisation.ranges, "values": self.stabilisation.values.tolist()},
             "initial_means": self.initial_means,
             "energies": [self.energies.bulk, self.energies.gradient],
             "threads": self.sweep.threads,

@@ -50,7 +50,7 @@ def print_verdict(verdict: Verdict) -> None:
     for c in verdict.checks:
         if narrow and c.status != PASS and c.detail:
             console.print(escape(f"{c.name}: {c.detail}"))
-    console.print("[bold green]verified[/]" if verdict.passed else "[bold red]NOT verified[/]")
+    console.print(f"[bold {'green' if verdict.passed else 'red'}]{verdict.summary}[/]")
 
 
 def print_run(run: Run, figures: list[Path]) -> None:

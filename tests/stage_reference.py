@@ -73,7 +73,7 @@ def make_data(case: Case, real: Any, fields: int = 2, n0: int = 5, columns: int 
 
 
 def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(new value, the stage's N, [squared error per field …, gradient energy]) as the table reads."""
+    """(new value, what the stage keeps, [squared error per field …, gradient energy]) as the table reads."""
     arrays = {name: a.astype(float) for name, a in data.arrays.items()}
     k2 = np.repeat(data.k0[:, None] + data.kr, 2, axis=1)
     m = data.rates[:, 0, None, None] + data.rates[:, 1, None, None] * k2
@@ -85,7 +85,9 @@ def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndar
     quantities = {"u": arrays["base"], f"N{case.number}": N}
     quantities |= {f"N{i}": arrays[f"slot{i}"] for i in range(case.number)}
     if case.multistep:
-        quantities |= {"u_previous": arrays["previous"], "N_previous": arrays["previous_slot"]}
+        # The slot holds −m F̂ of the step before, whatever S was then.
+        previous = arrays["previous"]
+        quantities |= {"u_previous": previous, "N_previous": arrays["previous_slot"] + m * S * previous}
 
     def combine(table):
         total = np.zeros_like(N)
@@ -98,4 +100,4 @@ def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndar
     weight = np.repeat(data.weight, 2)
     error = (weight * combine(case.stage.error) ** 2).sum(axis=(1, 2))
     gradient = 0.5 * (weight * symbol * result**2).sum() if case.last else 0.0
-    return result, N, np.array([*error, gradient])
+    return result, -m * arrays["block"] if case.multistep else N, np.array([*error, gradient])

@@ -96,7 +96,7 @@ def test_checkpoint_state_is_the_state(simulate):
     simulation.advance()
     other = simulate(scenario())
     other.stepper.set_state_hat(kept)
-    other.stabilisation.restore(meta["stabilisation_ranges"])
+    other.stabilisation.restore(**meta["stabilisation"])
     other.time = meta["time"]
     other.advance()
     assert other.stepper.state_hat.tobytes() == simulation.stepper.state_hat.tobytes()

@@ -22,7 +22,7 @@ from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario
 
 # The window ends at the last sample below this measure of nonlinearity (defined in `spectra.LinearRegime`).
-NONLINEARITY = 0.02
+NONLINEARITY = 0.005
 # A shell is followed as long as theory gives it at least this share of the largest mean power per mode.
 POWER_SHARE = 0.05
 # The fit for the maximum uses shells growing at least this fast, relative to the largest measured rate.
@@ -174,7 +174,8 @@ def _discrete_exponents(
     kappa_k2 = -theory.growth_rate_of_symbol(nodes) / np.where(rate > 0.0, rate, 1.0) - curvature
     amplitude = np.ones_like(nodes)
     exponent = np.zeros_like(nodes)
-    previous: tuple[np.ndarray, np.ndarray, float] | None = None
+    previous: np.ndarray | None = None
+    last_dt = 0.0
     done = 0
     for span in elapsed[1:]:
         count = int(np.searchsorted(covered, span * (1.0 - 1e-9))) + 1
@@ -186,13 +187,10 @@ def _discrete_exponents(
         else:
             for dt, S in steps[done:count]:
                 z, n = -dt * rate * (S + kappa_k2), -dt * rate * (curvature - S)
-                before = None if previous is None else (previous[0], previous[1] * dt)
-                ratio = 1.0 if previous is None else dt / previous[2]
-                following = scheme.linear_step(z, n, amplitude, before, ratio)
+                following = scheme.linear_step(z, n, amplitude, previous, dt / last_dt if last_dt else 1.0)
                 # Both levels are rescaled, so that no mode over- or underflows.
                 scale = np.abs(following)
                 exponent += np.log(scale)
-                previous = amplitude / scale, n / dt * amplitude / scale, float(dt)
-                amplitude = following / scale
+                previous, amplitude, last_dt = amplitude / scale, following / scale, float(dt)
         done = count
         yield CubicSpline(nodes, exponent)(k2)

@@ -19,7 +19,7 @@ SHELLS = 40
 SAMPLES_PER_GROWTH_TIME = 4
 MAX_SAMPLES = 400
 # Sampling ends when the measure of nonlinearity has passed this value.
-NONLINEARITY_END = 0.1
+NONLINEARITY_END = 0.02
 
 
 class StructureFactor:

@@ -50,6 +50,13 @@ class Verdict:
         states = [c.status for c in self.checks]
         return PASS in states and FAIL not in states
 
+    @property
+    def summary(self) -> str:
+        """The verdict in one line, with the names of what could not be checked."""
+        unchecked = [c.name for c in self.checks if c.status == NOT_APPLICABLE]
+        missing = f" (not checked: {', '.join(unchecked)})" if unchecked else ""
+        return ("verified" if self.passed else "NOT verified") + missing
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: {passed, checks: [...]}."""
         return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
@@ -60,7 +67,7 @@ class Verdict:
             f"error {c.error:<9.3g} tolerance {c.tolerance:<9.3g} {c.detail}"
             for c in self.checks
         ]
-        return "\n".join([*rows, "verified" if self.passed else "NOT verified"])
+        return "\n".join([*rows, self.summary])
 
 
 def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_source: str = "theory") -> Verdict:

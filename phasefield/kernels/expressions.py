@@ -17,7 +17,7 @@ import ast
 import keyword
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phasefield.errors import InputError, unknown
@@ -51,6 +51,7 @@ class Expression:
     variables: tuple[str, ...]
     parameters: tuple[str, ...]
     tree: sympy.Expr
+    _derivatives: dict[str, Expression] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def names_used(self) -> frozenset[str]:
@@ -63,8 +64,12 @@ class Expression:
 
         if variable not in self.variables:
             raise unknown("variable", variable, self.variables)
-        tree = symbolic.differentiate(self.tree, variable)
-        return Expression(f"d({self.text})/d{variable}", self.variables, self.parameters, tree)
+        known = self._derivatives.get(variable)
+        if known is None:
+            tree = symbolic.differentiate(self.tree, variable)
+            known = Expression(f"d({self.text})/d{variable}", self.variables, self.parameters, tree)
+            self._derivatives[variable] = known
+        return known
 
     def evaluate(self, **values: Any) -> np.ndarray:
         """Value for arrays or numbers by name, broadcast against each other; no code is generated.

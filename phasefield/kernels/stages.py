@@ -12,7 +12,7 @@ and q among
 | `u` | the state at the beginning of the step |
 | `N0`, `N1`, … | Δt N of the first, second, … stage value |
 | `u_previous` | the state one step earlier (multistep schemes) |
-| `N_previous` | Δt times N of the first stage of the step before |
+| `N_previous` | Δt times N of the step before, with the present S |
 | `result` | the new value (in error estimates only) |
 
 A stage is put together once, as a list of statements (`make_program`), and printed twice: as a Numba function here, as a
@@ -63,8 +63,10 @@ def is_multistep(stages: Sequence[Stage]) -> bool:
 
 
 def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
-    """How many arrays of N a step keeps: of every stage but the last, and of the first for the step after."""
-    return max(len(stages) - 1, int(multistep))
+    """How many arrays of N a step keeps: of every stage but the last, or one for the step after."""
+    if multistep and len(stages) != 1:
+        raise ValueError("a multistep scheme has one stage")
+    return 1 if multistep else len(stages) - 1
 
 
 def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
@@ -109,7 +111,7 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
 
     The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
     writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
-    transform. With `multistep` the first stage keeps its N for the step after.
+    transform. With `multistep` the first stage keeps −m F̂ for the step after; such schemes have one stage.
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
     own = f"N{number}"
@@ -120,13 +122,17 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     coefficients += [("c_gradient", "w * symbol")] if last else []
     coefficients += [("c_weight", "w")] if stage.error else []
     loads = [("F", "block"), ("v", "base" if first else "value")]
-    sources = {"u": "base", "u_previous": "previous", "N_previous": "previous_slot"}
+    sources = {"u": "base", "u_previous": "previous", "P_previous": "previous_slot"}
     sources |= {f"N{i}": f"slot{i}" for i in range(number)}
-    loads += [(q, a) for q, a in sources.items() if q in stage.quantities and not (q == "u" and first)]
+    needed = set(stage.quantities) | ({"u_previous", "P_previous"} if "N_previous" in stage.quantities else set())
+    loads += [(q, a) for q, a in sources.items() if q in needed and not (q == "u" and first)]
     update = [("u", "v")] if first else []
+    # What is kept for the step after, −m F̂, does not contain S, which may have changed by then.
+    update += [("P", "c_rate * F")] if first and multistep else []
+    update += [("N_previous", "P_previous - c_rate * S * u_previous")] if "N_previous" in stage.quantities else []
     update += [(own, "c_rate * (F - S * v)"), ("result", _sum("c", stage.result))]
     update += [("e", _sum("e", stage.error))] if stage.error else []
-    stores = [] if last and not (first and multistep) else [(f"slot{number}", own)]
+    stores = [("slot0", "P")] if first and multistep else [] if last else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
     sums = [("error", "c_weight * e * e")] if stage.error else []
     sums += [("gradient", "c_gradient * result * result")] if last else []

@@ -54,7 +54,7 @@ class Model(ABC):
     """A free energy and the kinetics of its fields; built from validated parameters.
 
     Class attributes: `Params`, the scenario section with the model's parameters; `equation`, one line of text;
-    `reference`, where it comes from; `bibtex`, the same for a bibliography.
+    `reference`, where it comes from.
     """
 
     Params: ClassVar[type[Strict]]

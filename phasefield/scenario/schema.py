@@ -100,7 +100,7 @@ class StepSection(Strict):
     )
     max: PositiveFloat | None = Field(default=None, description="largest step")
     first: PositiveFloat | None = Field(
-        default=None, description="first step tried; chosen from the growth rates when absent"
+        default=None, description="first step tried; the relaxation time of the shortest wave when absent"
     )
 
     @field_validator("max")
@@ -128,7 +128,7 @@ class TimeSection(Strict):
         Number | Annotated[StepSection, Tag("{section}")],
         _by_kind("a number, which is a fixed step, or a section such as {tolerance: 1.0e-4}"),
     ] = Field(default=StepSection(), description="a fixed step, or {tolerance, min, max, first} for adaptive steps")
-    scheme: str = Field(default="etdrk2", description="time scheme")
+    scheme: str = Field(default="sbdf2", description="time scheme")
 
     @field_validator("scheme")
     @classmethod

@@ -57,8 +57,10 @@ class _Pool:
                 future.result()
 
     def close(self) -> None:
+        """End the threads; what is still asked for runs on the calling thread."""
         if self._executor is not None:
             self._executor.shutdown()
+            self._executor = None
 
 
 @register("sweep", "cpu")

@@ -17,10 +17,11 @@ error is of the order of theirs globally.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
-from phasefield.kernels.expressions import parse
+from phasefield.kernels.expressions import Expression, parse
 from phasefield.kernels.stages import Stage, is_multistep
 from phasefield.registry import register
 
@@ -59,7 +60,7 @@ class Scheme:
         z: np.ndarray,
         n: np.ndarray,
         u: np.ndarray,
-        previous: tuple[np.ndarray, np.ndarray] | None = None,
+        previous: np.ndarray | None = None,
         ratio: float = 1.0,
     ) -> np.ndarray:
         """One step of the linear problem N = n u.
@@ -68,7 +69,7 @@ class Scheme:
             z: Δt ℓ per mode.
             n: Δt n per mode.
             u: the modes.
-            previous: (u, Δt N) of the step before, Δt being that of this step; None takes the first step.
+            previous: the modes one step before; None takes the first step.
             ratio: this step over the last one.
         """
         z, n = np.asarray(z, float), np.asarray(n, float)
@@ -78,7 +79,7 @@ class Scheme:
         if self.multistep and previous is None:
             stages = self.start
         elif previous is not None:
-            quantities |= {"u_previous": previous[0], "N_previous": previous[1]}
+            quantities |= {"u_previous": previous, "N_previous": n * previous}
         value = u
         for i, stage in enumerate(stages):
             quantities[f"N{i}"] = n * value
@@ -96,8 +97,8 @@ class Scheme:
         one, zero = np.ones_like(z), np.zeros_like(z)
         if not self.multistep:
             return self.linear_step(z, n, one)
-        a = self.linear_step(z, n, one, (zero, zero))
-        b = self.linear_step(z, n, zero, (one, n))
+        a = self.linear_step(z, n, one, zero)
+        b = self.linear_step(z, n, zero, one)
         discriminant = a * a + 4.0 * b
         larger = 0.5 * (a + np.copysign(np.sqrt(np.abs(discriminant)), a))
         return np.where(discriminant >= 0.0, larger, np.sqrt(np.abs(b)))
@@ -105,7 +106,12 @@ class Scheme:
 
 def coefficient(text: str, values: dict[str, np.ndarray]) -> np.ndarray:
     """A coefficient of a table at given z."""
-    return parse(text, variables=tuple(values), what="coefficient").evaluate(**values)
+    return _parsed(text, tuple(values)).evaluate(**values)
+
+
+@cache
+def _parsed(text: str, names: tuple[str, ...]) -> Expression:
+    return parse(text, variables=names, what="coefficient")
 
 
 def function_values(z: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,9 +1,11 @@
 """The stabilisation S: how much of f″ is moved to the implicit side.
 
-The original energy decays for every step size when S ≥ ½ max f″ on the range the field attains, for `imex1`, ETD1 and
-`etdrk2` alike (with the absolute value for the exponential schemes: Z. Fu, J. Yang, J. Comput. Phys. 454 (2022) 110943,
-doi:10.1016/j.jcp.2022.110943). S follows the range in use: it is raised when a field leaves the range it was computed for,
-which is then widened by a margin, and never lowered.
+The original energy decays for every step size when S ≥ ½ max |f″| on the range the field attains (Z. Fu, J. Yang, J. Comput.
+Phys. 454 (2022) 110943, doi:10.1016/j.jcp.2022.110943, for the exponential schemes; for `imex1` S ≥ ½ max f″ is enough).
+Taken here is max(0, ½ max f″): deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only
+slow the growth down; there the energy guard of the control watches over the exponential schemes. S follows the attained range: it is chosen anew when a field goes beyond the last one by more than a margin, and lowered when
+a look every few steps shows that less would do. It is computed on the attained range itself, with a safety factor: on a
+wider one the f″ of Flory–Huggins, near c = 0 and 1, would be a hundred times too large, and so large an S stops all motion.
 """
 
 from __future__ import annotations
@@ -12,8 +14,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-# Each time a field leaves the range, the new range gets this share of its width as margin on both sides.
-MARGIN = 0.1
+# How far beyond the last range, relative to its width, a field may go before S is chosen anew.
+MARGIN = 0.01
+# S over ½ max f″ on the attained range.
+SAFETY = 1.1
+# Every so many steps S is compared with what the attained range asks for, and lowered when it is larger by this factor.
+LOOK_EVERY = 16
+TOO_LARGE = 1.25
 
 
 class Stabilisation:
@@ -29,26 +36,27 @@ class Stabilisation:
         self.ranges: list[tuple[float, float]] = []
         self.values = np.zeros(0)
 
-    def update(self, attained: Sequence[tuple[float, float]]) -> bool:
-        """Take notice of the attained ranges; True when S changed."""
-        if self.ranges and all(
+    def update(self, attained: Sequence[tuple[float, float]], step: int = 0) -> bool:
+        """Take notice of the ranges attained after `step` steps; True when S changed."""
+        inside = bool(self.ranges) and all(
             low <= a and b <= high for (a, b), (low, high) in zip(attained, self.ranges, strict=True)
-        ):
+        )
+        if inside and (step % LOOK_EVERY or self._fixed is not None):
             return False
-        old = self.values
-        ranges = list(attained)
-        if self.ranges:
-            ranges = [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(attained, self.ranges, strict=True)]
-        self.ranges = [(a - MARGIN * (b - a), b + MARGIN * (b - a)) for a, b in ranges]
-        self.values = self._evaluate()
-        return not np.array_equal(old, self.values)
+        ranges = [(a - MARGIN * (b - a), b + MARGIN * (b - a)) for a, b in attained]
+        values = self._evaluate(attained)
+        if inside and np.all(self.values <= TOO_LARGE * values):
+            return False
+        changed = not np.array_equal(self.values, values)
+        self.ranges, self.values = ranges, values
+        return changed
 
-    def restore(self, ranges: Sequence[tuple[float, float]]) -> None:
-        """Set the range in use to that of a checkpoint."""
+    def restore(self, ranges: Sequence[tuple[float, float]], values: Sequence[float]) -> None:
+        """Set range and S to those of a checkpoint."""
         self.ranges = [(float(a), float(b)) for a, b in ranges]
-        self.values = self._evaluate()
+        self.values = np.array(values, dtype=float)
 
-    def _evaluate(self) -> np.ndarray:
+    def _evaluate(self, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
         if self._fixed is not None:
-            return np.full(len(self.ranges), float(self._fixed))
-        return np.maximum(0.0, 0.5 * self._curvature(self.ranges))
+            return np.full(len(ranges), float(self._fixed))
+        return np.maximum(0.0, 0.5 * SAFETY * self._curvature(ranges))

@@ -135,6 +135,10 @@ class Stepper:
 
     def accept(self) -> None:
         """The attempted state becomes the state."""
+        for q, kinetics in enumerate(self.split.model.fields.values()):
+            if kinetics.conserved:
+                # Their means are constant in exact arithmetic; multistep weights would let them drift by rounding.
+                self._value_hat[q].reshape(-1)[:1] = self.state_hat[q].reshape(-1)[:1]
         self.state_hat, self._value_hat = self._value_hat, self.state_hat
         if self._history:
             # The old state and its N become the step before; the arrays of the one before that are free.

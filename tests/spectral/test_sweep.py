@@ -131,8 +131,9 @@ def test_a_step_allocates_no_array(simulate, dimensions, scheme):
     """128² and the like: one field would be 128 KiB; what Python itself allocates in a step stays far below."""
     cells = {1: [16384], 2: [128, 128], 3: [32, 32, 16]}[dimensions]
     grid = {a: {"cells": n, "length": 1.1 * n} for a, n in zip("xyz", cells, strict=False)}
-    data = scenario(dimensions=dimensions, grid=grid, time={"end": 100.0, "step": 0.01, "scheme": scheme})
-    simulation = simulate(data)
+    # S is given: choosing it anew, now and then, samples f″ at a few hundred values.
+    time = {"end": 100.0, "step": 0.01, "scheme": scheme}
+    simulation = simulate(scenario(dimensions=dimensions, grid=grid, time=time, stabilisation=1.0))
     simulation.advance(until=0.2)
     tracemalloc.start()
     try:

@@ -120,7 +120,7 @@ def test_smaller_tolerance_smaller_error(simulate):
         return simulation.state["c"], simulation.counters.steps
 
     reference, _ = run(0.002)
-    errors = [np.abs(run({"tolerance": t})[0] - reference).max() for t in (1e-2, 1e-3, 1e-4)]
+    errors = [np.abs(run({"tolerance": t})[0] - reference).max() for t in (1e-3, 1e-4, 1e-5)]
     assert errors[0] > 5 * errors[1] > 25 * errors[2]
 
 
