@@ -3,7 +3,9 @@
 The original energy decays for every step size when S ≥ ½ max |f″| on the range the field attains (Z. Fu, J. Yang, J. Comput.
 Phys. 454 (2022) 110943, doi:10.1016/j.jcp.2022.110943, for the exponential schemes; for `imex1` S ≥ ½ max f″ is enough).
 Taken here is max(0, ½ max f″): deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only
-slow the growth down; there the energy guard of the control watches over the exponential schemes. S follows the attained range: it is chosen anew when a field goes beyond the last one by more than a margin, and lowered when
+slow the growth down; there the energy guard of the control watches over the exponential schemes.
+
+S follows the attained range: it is chosen anew when a field goes beyond the last one by more than a margin, and lowered when
 a look every few steps shows that less would do. It is computed on the attained range itself, with a safety factor: on a
 wider one the f″ of Flory–Huggins, near c = 0 and 1, would be a hundred times too large, and so large an S stops all motion.
 """
