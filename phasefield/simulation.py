@@ -99,7 +99,7 @@ class Simulation:
         )
         self.engine = self.sweep.engine
         self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend)
-        self.stabilisation = Stabilisation(self.split.curvature, settings.stabilisation)
+        self.stabilisation = Stabilisation(self.split.curvature, self.scheme.stabilisation, settings.stabilisation)
         self.end = float(settings.time.end)
         self.time = 0.0
         self.counters = Counters(largest_mean_drift=[0.0] * len(self.split.names))
@@ -259,6 +259,9 @@ class Simulation:
         if not isinstance(step, StepSection):
             return StepControl(size=float(step), nominal=float(step))
         first = step.first or self._first_step()
+        if self.scheme.multistep:
+            # Its first step is not controlled by an error estimate, so it has to be small.
+            first = min(first, self._first_step())
         return StepControl(
             size=max(first, step.min or 0.0),
             tolerance=step.tolerance,
@@ -277,9 +280,10 @@ class Simulation:
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything needed to continue bit for bit: Fourier coefficients, clock, control and counters."""
-        arrays = {"state_hat": self.backend.to_host(self.stepper.state_hat)}
+        arrays, stepper = self.stepper.checkpoint()
         meta = {
             "time": self.time,
+            "stepper": stepper,
             "control": self.control.state(),
             "counters": asdict(self.counters),
             "stabilisation": {"ranges": self.stabilisation.ranges, "values": self.stabilisation.values.tolist()},

@@ -95,7 +95,8 @@ def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndar
             total += coefficient(text, functions) * quantities[q] * (DT if q.startswith("N") else 1.0)
         return total
 
-    result = combine(case.stage.result)
+    # A mode that does not move keeps its bits.
+    result = np.where(m == 0.0, arrays["base"], combine(case.stage.result))
     quantities["result"] = result
     weight = np.repeat(data.weight, 2)
     error = (weight * combine(case.stage.error) ** 2).sum(axis=(1, 2))

@@ -21,8 +21,9 @@ def test_state_is_a_copy(simulate):
     assert simulation.state["c"].max() < 1.0
 
 
-def test_looking_does_not_change_the_run(simulate):
-    data = scenario(time={"end": 1.0, "step": {"tolerance": 1e-3}})
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_looking_does_not_change_the_run(simulate, scheme):
+    data = scenario(time={"end": 1.0, "step": {"tolerance": 1e-3}, "scheme": scheme})
     quiet, watched = simulate(data), simulate(data)
     quiet.advance()
     watched.advance(on_step=lambda s: s.state)
@@ -87,19 +88,24 @@ def test_infinite_initial_energy_is_refused(simulate):
         simulate(scenario(model_={"free_energy": "log(c)"}, initial={"c": {"mean": 0.0, "noise": 0.1}}))
 
 
-def test_checkpoint_state_is_the_state(simulate):
-    """Fourier coefficients put back give the same bits from there on."""
-    simulation = simulate(scenario())
+@pytest.mark.parametrize("step", [0.1, {"tolerance": 1e-3}])
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_checkpoint_holds_the_whole_state(simulate, scheme, step):
+    """Put back into a new simulation it gives the same bits from there on, multistep history and step control included."""
+    data = scenario(time={"end": 1.0, "step": step, "scheme": scheme})
+    simulation, other = simulate(data), simulate(data)
     simulation.advance(until=0.5)
     arrays, meta = simulation.checkpoint()
-    kept = arrays["state_hat"].copy()
+    kept = {name: a.copy() for name, a in arrays.items()}
     simulation.advance()
-    other = simulate(scenario())
-    other.stepper.set_state_hat(kept)
+    other.stepper.restore_checkpoint(kept, **meta["stepper"])
     other.stabilisation.restore(**meta["stabilisation"])
+    other.control = type(other.control)(**meta["control"])
+    other.counters = type(other.counters)(**meta["counters"])
     other.time = meta["time"]
     other.advance()
     assert other.stepper.state_hat.tobytes() == simulation.stepper.state_hat.tobytes()
+    assert other.counters.steps == simulation.counters.steps
 
 
 def test_python_interface_of_the_design(tmp_path):

@@ -112,6 +112,12 @@ def gradient_symbol(kappa, k2):
     return kappa * k2
 
 
+@njit(inline="always", **_EXACT)
+def unless_still(m, moved, u):
+    """`moved`, but `u` where the rate m is zero."""
+    return u if m == 0.0 else moved
+
+
 @njit(**_FAST)
 def gradient_energy(u_hat, field, k0, kr, weight, kappa):
     """Σ_k ½ κ k̃² |û_k|², the mean density of κ/2 |∇u|² of one field (Parseval, coefficients normalised by N)."""

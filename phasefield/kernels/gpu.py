@@ -116,6 +116,11 @@ def gradient_symbol(kappa: Any, k2: Any) -> Any:
     return kappa * k2
 
 
+def unless_still(m: Any, moved: Any, u: Any) -> Any:
+    """`moved`, but `u` where the rate m is zero."""
+    return load_cupy().where(m == 0.0, u, moved)
+
+
 def gradient_energy(u_hat: Any, field: int, k0: Any, kr: Any, weight: Any, kappa: float) -> float:
     """Σ_k ½ κ k̃² |û_k|², the mean density of κ/2 |∇u|² of one field (Parseval, coefficients normalised by N)."""
     geometry = (_on_device(k0), _on_device(kr), _on_device(weight))

@@ -57,6 +57,12 @@ static __device__ __forceinline__ double gradient_symbol(double kappa, double k2
     return kappa * k2;
 }}
 
+// moved, but u where the rate m is zero
+static __device__ __forceinline__ real unless_still(double m, real moved, real u)
+{{
+    return m == 0.0 ? u : moved;
+}}
+
 static __device__ __forceinline__ double power_of(mode u)
 {{
     return (double)u.part[0] * u.part[0] + (double)u.part[1] * u.part[1];

@@ -130,7 +130,9 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     # What is kept for the step after, −m F̂, does not contain S, which may have changed by then.
     update += [("P", "c_rate * F")] if first and multistep else []
     update += [("N_previous", "P_previous - c_rate * S * u_previous")] if "N_previous" in stage.quantities else []
-    update += [(own, "c_rate * (F - S * v)"), ("result", _sum("c", stage.result))]
+    update += [(own, "c_rate * (F - S * v)"), ("moved", _sum("c", stage.result))]
+    # A mode with m = 0, the mean of a conserved field, keeps its bits; weights that add up to one only nearly would not do.
+    update += [("result", "unless_still(m, moved, u)")]
     update += [("e", _sum("e", stage.error))] if stage.error else []
     stores = [("slot0", "P")] if first and multistep else [] if last else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
@@ -170,7 +172,7 @@ def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) ->
     lines = [
         f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {_dependency()}."""',
         "from numba import njit",
-        "from phasefield.kernels.cpu import gradient_symbol, phi_functions",
+        "from phasefield.kernels.cpu import gradient_symbol, phi_functions, unless_still",
         "",
         '@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})',
         f"def stage({', '.join(arguments)}):",

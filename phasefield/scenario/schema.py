@@ -100,7 +100,8 @@ class StepSection(Strict):
     )
     max: PositiveFloat | None = Field(default=None, description="largest step")
     first: PositiveFloat | None = Field(
-        default=None, description="first step tried; the relaxation time of the shortest wave when absent"
+        default=None,
+        description="first step tried; when absent, and at most for multistep schemes, the relaxation time of the shortest wave",
     )
 
     @field_validator("max")

@@ -39,6 +39,9 @@ class Scheme:
     reference: str
     error_order: int
     start: tuple[Stage, ...] = ()
+    # S over max f″ at which long steps are stable: the limit Δt → ∞ of the growth factor of a mode without gradient energy
+    # stays within [−1, 1]. ½ for the one-step schemes; extrapolation over two steps costs ¾.
+    stabilisation: float = 0.5
 
     @property
     def multistep(self) -> bool:
@@ -181,6 +184,7 @@ SBDF2 = register("scheme", "sbdf2")(
             ),
         ),
         start=(Stage(_EULER),),
+        stabilisation=0.75,
         error_order=3,
         reference="U. M. Ascher, S. J. Ruuth, B. T. R. Wetton, SIAM J. Numer. Anal. 32 (1995) 797, doi:10.1137/0732037",
     )

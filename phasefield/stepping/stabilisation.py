@@ -2,7 +2,8 @@
 
 The original energy decays for every step size when S ≥ ½ max |f″| on the range the field attains (Z. Fu, J. Yang, J. Comput.
 Phys. 454 (2022) 110943, doi:10.1016/j.jcp.2022.110943, for the exponential schemes; for `imex1` S ≥ ½ max f″ is enough).
-Taken here is max(0, ½ max f″): deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only
+`sbdf2` needs ¾ max f″ for a mode at a well to stay stable at long steps.
+Taken here is the scheme's share of max f″, or 0: deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only
 slow the growth down; there the energy guard of the control watches over the exponential schemes.
 
 S follows the attained range: it is chosen anew when a field goes beyond the last one by more than a margin, and lowered when
@@ -18,7 +19,7 @@ import numpy as np
 
 # How far beyond the last range, relative to its width, a field may go before S is chosen anew.
 MARGIN = 0.01
-# S over ½ max f″ on the attained range.
+# S over the scheme's share of max f″ on the attained range.
 SAFETY = 1.1
 # Every so many steps S is compared with what the attained range asks for, and lowered when it is larger by this factor.
 LOOK_EVERY = 16
@@ -30,11 +31,17 @@ class Stabilisation:
 
     Args:
         curvature: largest f″ per field on given ranges, see `Split.curvature`.
+        share: S over max f″ that the scheme asks for.
         fixed: the user's S, or None.
     """
 
-    def __init__(self, curvature: Callable[[Sequence[tuple[float, float]]], np.ndarray], fixed: float | None = None):
-        self._curvature, self._fixed = curvature, fixed
+    def __init__(
+        self,
+        curvature: Callable[[Sequence[tuple[float, float]]], np.ndarray],
+        share: float = 0.5,
+        fixed: float | None = None,
+    ):
+        self._curvature, self._share, self._fixed = curvature, share, fixed
         self.ranges: list[tuple[float, float]] = []
         self.values = np.zeros(0)
 
@@ -61,4 +68,4 @@ class Stabilisation:
     def _evaluate(self, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
         if self._fixed is not None:
             return np.full(len(ranges), float(self._fixed))
-        return np.maximum(0.0, 0.5 * SAFETY * self._curvature(ranges))
+        return np.maximum(0.0, self._share * SAFETY * self._curvature(ranges))

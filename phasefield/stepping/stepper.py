@@ -8,6 +8,7 @@ knowing the energy of its result. A rejected step costs one more evaluation and 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +73,21 @@ class Stepper:
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
 
-    def set_state_hat(self, u_hat: np.ndarray) -> None:
-        """Start from Fourier coefficients as a checkpoint keeps them: bit for bit the same state."""
-        self.state_hat[...] = self.backend.xp.asarray(u_hat)
+    def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        """Everything the next step depends on: Fourier arrays on the host, and the size of the last step."""
+        arrays = {"state_hat": self.state_hat}
+        if self._history and self._last_dt:
+            arrays |= {"previous_hat": self._history[0], "previous_slot": self._history[1]}
+        return {name: self.backend.to_host(a) for name, a in arrays.items()}, {"last_dt": self._last_dt}
+
+    def restore_checkpoint(self, arrays: Mapping[str, np.ndarray], last_dt: float) -> None:
+        """Go on from a checkpoint of the same grid and device, bit for bit."""
+        xp = self.backend.xp
+        self.state_hat[...] = xp.asarray(arrays["state_hat"])
+        if self._history and last_dt:
+            self._history[0][...] = xp.asarray(arrays["previous_hat"])
+            self._history[1][...] = xp.asarray(arrays["previous_slot"])
+        self._last_dt = last_dt
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
 
@@ -135,10 +148,6 @@ class Stepper:
 
     def accept(self) -> None:
         """The attempted state becomes the state."""
-        for q, kinetics in enumerate(self.split.model.fields.values()):
-            if kinetics.conserved:
-                # Their means are constant in exact arithmetic; multistep weights would let them drift by rounding.
-                self._value_hat[q].reshape(-1)[:1] = self.state_hat[q].reshape(-1)[:1]
         self.state_hat, self._value_hat = self._value_hat, self.state_hat
         if self._history:
             # The old state and its N become the step before; the arrays of the one before that are free.

@@ -164,7 +164,8 @@ def test_a_checkpoint_restores_every_bit(cupy):
     box = grid("3-D")
     first, second = stepper("gpu", box, "etdrk2"), stepper("gpu", box, "etdrk2")
     first.set_state(first.backend.to_device(start(box)))
-    second.set_state_hat(first.backend.to_host(first.state_hat))
+    arrays, meta = first.checkpoint()
+    second.restore_checkpoint(arrays, **meta)
     for s in (first, second):
         s.attempt(0.1, np.array([1.0, 1.0]))
         s.accept()

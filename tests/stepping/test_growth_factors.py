@@ -170,3 +170,17 @@ def test_delay_by_stabilisation():
     K = 0.0
     G = lookup("scheme", "imex1").growth_factor(np.array([-dt * m * (S + K)]), np.array([-dt * m * (-s / m - S)]))
     assert (G[0] - 1.0) / dt == pytest.approx(s / (1.0 + dt * m * S), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", names("scheme"))
+def test_long_steps_are_stable_with_the_share_of_the_table(name):
+    """S = share · f″ keeps a mode at a well (f″ > 0, K → 0) at |G| ≤ 1 for any step; for sbdf2 less would not do."""
+    scheme = lookup("scheme", name)
+    a, f = np.logspace(-3, 6, 400), 1.0
+
+    def largest(share):
+        return np.abs(scheme.growth_factor(-a * share * f, -a * (f - share * f))).max()
+
+    if name != "etdrk4":  # nothing is proved for it, and nothing claimed
+        assert largest(scheme.stabilisation) <= 1.0 + 1e-9
+        assert largest(0.9 * scheme.stabilisation) > 1.0
