@@ -101,7 +101,7 @@ class StepSection(Strict):
     max: PositiveFloat | None = Field(default=None, description="largest step")
     first: PositiveFloat | None = Field(
         default=None,
-        description="first step tried; when absent, and at most for multistep schemes, the relaxation time of the shortest wave",
+        description="first step tried, by multistep schemes at most the default: the relaxation time of the shortest wave",
     )
 
     @field_validator("max")

@@ -2,9 +2,9 @@
 
 The original energy decays for every step size when S ≥ ½ max |f″| on the range the field attains (Z. Fu, J. Yang, J. Comput.
 Phys. 454 (2022) 110943, doi:10.1016/j.jcp.2022.110943, for the exponential schemes; for `imex1` S ≥ ½ max f″ is enough).
-`sbdf2` needs ¾ max f″ for a mode at a well to stay stable at long steps.
-Taken here is the scheme's share of max f″, or 0: deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only
-slow the growth down; there the energy guard of the control watches over the exponential schemes.
+`sbdf2` needs ¾ max f″ for a mode at a well to stay stable at long steps. Taken here is the scheme's share of max f″, or 0:
+deep inside the spinodal, where f″ < 0, nothing needs to be stabilised and S > 0 would only slow the growth down; there the
+energy guard of the control watches over the schemes.
 
 S follows the attained range: it is chosen anew when a field goes beyond the last one by more than a margin, and lowered when
 a look every few steps shows that less would do. It is computed on the attained range itself, with a safety factor: on a
