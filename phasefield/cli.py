@@ -186,6 +186,38 @@ def plot(
 
 
 @app.command()
+def bench(
+    cells: Annotated[
+        list[str] | None,
+        typer.Argument(help="grids such as 512x512 or 64x64x64; a default set when absent", show_default=False),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads [default: all this process may use]")] = None,
+    precision: Annotated[str, typer.Option(help="double or single")] = "double",
+) -> None:
+    """Measure what a step costs here, per scheme and grid, against a pair of transforms. Milliseconds."""
+    from rich.console import Console
+
+    from phasefield.backend import PRECISIONS, available_threads
+    from phasefield.bench import GRIDS, measure, table
+
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; valid names: {', '.join(PRECISIONS)}")
+    grids = [_grid(text) for text in cells] if cells else list(GRIDS)
+    rows = []
+    for grid in grids:
+        print(f"{'x'.join(map(str, grid))} …", file=sys.stderr, flush=True)
+        rows.append(measure(grid, available_threads() if threads is None else threads, precision=precision))
+    Console(width=200).print(table(rows))
+
+
+def _grid(text: str) -> tuple[int, ...]:
+    parts = text.split("x")
+    if not 1 <= len(parts) <= 3 or not all(p.isdecimal() and 4 <= int(p) <= 2**20 for p in parts):
+        raise InputError(f"'{text}' is no grid; write cells such as 512x512 or 64x64x64")
+    return tuple(int(p) for p in parts)
+
+
+@app.command()
 def models(name: Annotated[str | None, typer.Argument(help="one model only", show_default=False)] = None) -> None:
     """List the models with their equations and parameters."""
     import phasefield.models  # noqa: F401 - fills the registry
