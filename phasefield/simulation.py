@@ -105,7 +105,7 @@ class Simulation:
         self.counters = Counters(largest_mean_drift=[0.0] * len(self.split.names))
         self.last_step: StepRecord | None = None
         self.step_listeners: list[Callable[[Simulation, StepRecord], None]] = []
-        self.control = self._make_control()
+        self.control: StepControl
         self.initial_means: list[float] = []
 
     @classmethod
@@ -148,6 +148,8 @@ class Simulation:
         if not math.isfinite(self.energies.total):
             raise NumericalError("the energy of the initial state is not finite: check initial: and the free energy")
         self.stabilisation.update(self.stepper.ranges)
+        if self.time == 0.0:
+            self.control = self._make_control()
 
     @property
     def energies(self) -> Energies:
@@ -224,7 +226,8 @@ class Simulation:
     def _reject(self, dt: float, error: float | None, reason: str) -> None:
         self.stepper.restore()
         smaller = self.control.reject(dt, error)
-        floor = max(self.control.smallest, 1e-14 * max(self.time, self.end * 1e-6))
+        # A step shortened to land on an event may be smaller than `min` without any fault of the run.
+        floor = max(min(self.control.smallest, dt), 1e-14 * max(self.time, self.end * 1e-6))
         if smaller < floor:
             raise NumericalError(
                 f"step size collapsed at t = {self.time:.10g} (step {self.counters.steps}): {reason} "
@@ -244,38 +247,48 @@ class Simulation:
             listener(self, record)
 
     def _error_limits(self) -> np.ndarray | None:
-        """Largest rms error of a step per field: tolerance × rms fluctuation, with a floor at round-off."""
+        """Largest rms error of a step per field: tolerance × magnitude, with a floor at round-off.
+
+        The magnitude of a conserved field is the rms fluctuation about its mean; that of another one, whose mean takes part
+        in the motion, the rms of the field itself.
+        """
         if self.control.tolerance is None:
             return None
         eps = np.finfo(self.backend.dtype).eps
         limits = []
-        for q, (low, high) in enumerate(self.stepper.ranges):
+        for q, kinetics in enumerate(self.model.fields.values()):
+            low, high = self.stepper.ranges[q]
+            mean = 0.0 if kinetics.conserved else self.stepper.mean(q)
+            magnitude = math.hypot(self.stepper.fluctuation(q), mean)
             floor = ERROR_ROUNDING * eps * max(abs(low), abs(high))
-            limits.append(self.control.tolerance * self.stepper.fluctuation(q) + floor + np.finfo(float).tiny)
+            limits.append(self.control.tolerance * magnitude + floor + np.finfo(float).tiny)
         return np.array(limits)
 
     def _make_control(self) -> StepControl:
         step = self.scenario.settings.time.step
         if not isinstance(step, StepSection):
             return StepControl(size=float(step), nominal=float(step))
-        first = step.first or self._first_step()
+        default = self._first_step(step.tolerance)
+        first = step.first or max(default, step.min or 0.0)
         if self.scheme.multistep:
-            # Its first step is not controlled by an error estimate, so it has to be small.
-            first = min(first, self._first_step())
+            # Its first step has no error estimate: it is never longer than the cautious one.
+            first = min(first, default)
         return StepControl(
-            size=max(first, step.min or 0.0),
+            size=first,
             tolerance=step.tolerance,
             smallest=step.min or 0.0,
             largest=step.max or math.inf,
             error_order=self.scheme.error_order,
         )
 
-    def _first_step(self) -> float:
-        """1 / max m κ k̃²: the time in which the shortest wave relaxes. The controller takes over from there."""
-        modes = self.stepper.modes
-        k2 = float(modes.k2.max())
-        rates = self.split.rates()
-        fastest = float(np.max((rates[:, 0] + rates[:, 1] * k2) * rates[:, 2] * k2))
+    def _first_step(self, tolerance: float) -> float:
+        """1 / max [m κ k̃² + m |f″| / √tolerance]: the shortest wave is resolved, and the bulk term so well that a step of
+        first order, with which multistep schemes begin, stays within the tolerance.
+        """
+        k2 = np.array([self.stepper.modes.k2.max()])
+        bulk = self.split.curvature(self.stepper.ranges, magnitude=True) / math.sqrt(tolerance)
+        rates = [float(k.rate(k2)[0]) for k in self.model.fields.values()]
+        fastest = max(m * (kappa * float(k2[0]) + b) for m, kappa, b in zip(rates, self.split.kappa, bulk, strict=True))
         return min(self.end, 1.0 / fastest if fastest > 0.0 else self.end)
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

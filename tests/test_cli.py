@@ -227,7 +227,7 @@ def test_run_writes_a_folder_and_prints_the_verdict(place):
     code, out, err = call("run", "a.yaml")
     assert code == 0
     assert {p.name for p in Path("runs/a").iterdir()} == RUN_FOLDER
-    assert "\nverified (not checked: linear stability)\n" in out
+    assert "\nconsistent, but not compared with theory (not checked: linear stability)\n" in out
     assert "mean of c" in out
     assert "wrote runs/a/fields.vtkhdf\n" in out
     # Without a terminal: plain lines, a first one at the start and then one at every tenth of the run.
@@ -438,5 +438,5 @@ def test_progress_bar_on_a_terminal(place, columns):
     # The verdict is a table without broken words, and says whether the run is verified.
     verdict = "\n".join(lines[len(lines) - lines[::-1].index(bars[-1]) :])
     assert "\nmean of c " in verdict
-    assert "\nverified (not checked: linear stability)\n" in verdict
+    assert "\nconsistent, but not compared with theory (not checked: linear stability)\n" in verdict
     assert columns < 80 or "…" not in verdict

@@ -103,7 +103,12 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
     theory = LinearStability(assumed.model, base)
     if not theory.unstable:
         raise NotApplicable("the uniform state is stable in theory")
-    last = _window_end(np.asarray(data["nonlinearity"]))
+    nonlinearity = np.asarray(data["nonlinearity"])
+    if nonlinearity[0] > NONLINEARITY:
+        raise NotApplicable(
+            f"the initial fluctuation is too large to be linear: measure of nonlinearity {nonlinearity[0]:.2g}"
+        )
+    last = _window_end(nonlinearity)
     times = np.asarray(data["time"])
     span = float(times[last] - times[0])
     if last < LEAST_SAMPLES or theory.largest_growth_rate * span < LEAST_GROWTH:
@@ -111,7 +116,8 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
             f"the linear regime ends too soon: the fastest mode grows by a factor "
             f"{math.exp(theory.largest_growth_rate * span):.3g} in it; start with less noise or run longer"
         )
-    k2, shell = np.asarray(data["mode_k2"]), np.asarray(data["mode_shell"]).astype(int)
+    # From the box and the scenario alone: a run with wrong wavenumbers must not vouch for itself.
+    k2, shell = symbol_of_modes(np.asarray(data["mode_index"]), assumed), np.asarray(data["mode_shell"]).astype(int)
     weight = np.asarray(data["mode_weight"])
     initial = weight * np.asarray(data["mode_power"])
     measured = np.asarray(data["power"])
@@ -146,11 +152,21 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
     return GrowthCurve(theory, centre[used], rate, predicted, discrete, count[used], window, modes)
 
 
+def symbol_of_modes(index: np.ndarray, scenario: LoadedScenario) -> np.ndarray:
+    """k̃² of modes given by their FFT indices (modes, axes slowest first), in plain NumPy, independent of the run's own."""
+    total = np.zeros(index.shape[0])
+    for column, axis in enumerate(reversed(scenario.grid.axes)):
+        n = np.fft.fftfreq(axis.cells, 1.0 / axis.cells)[index[:, column]]
+        if scenario.model.laplacian == "finite_difference":
+            total += (2.0 * axis.cells / axis.length * np.sin(np.pi * n / axis.cells)) ** 2
+        else:
+            total += (2.0 * np.pi * n / axis.length) ** 2
+    return total
+
+
 def _window_end(nonlinearity: np.ndarray) -> int:
     """Index of the last sample before the measure of nonlinearity passes its limit for the first time."""
     beyond = np.nonzero(nonlinearity > NONLINEARITY)[0]
-    # The initial noise is mostly waves that decay: a high value at the very start is not the end of the regime.
-    beyond = beyond[beyond > int(np.argmin(nonlinearity))]
     return int(beyond[0]) - 1 if beyond.size else nonlinearity.size - 1
 
 

@@ -53,7 +53,10 @@ def predict(loaded: LoadedScenario) -> Prediction:
     step = settings.time.step
     steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
     every = settings.output.fields.every
-    frames = 2 + len(settings.output.fields.at or []) if every is None else 1 + math.ceil(settings.time.end / every)
+    at = settings.output.fields.at or []
+    frames = len({0.0, *map(float, at), float(settings.time.end)})
+    if every is not None:
+        frames = 1 + math.ceil(settings.time.end / every - 1e-9)
     return Prediction(
         stability, interface, cells, memory_estimate(loaded), steps, frames, tuple(_warnings(loaded, stability, cells))
     )

@@ -20,6 +20,9 @@ SAMPLES_PER_GROWTH_TIME = 4
 MAX_SAMPLES = 400
 # Sampling ends when the measure of nonlinearity has passed this value.
 NONLINEARITY_END = 0.02
+# Averages over a Gaussian, exact for polynomials up to degree 17.
+GAUSS_POINTS, _weights = np.polynomial.hermite_e.hermegauss(9)
+GAUSS_WEIGHTS = _weights / _weights.sum()
 
 
 class StructureFactor:
@@ -71,8 +74,9 @@ class LinearRegime:
     Kept in double precision: the initial power of every followed mode, the power per shell at every sample, the variance of
     the field, and every step's size and S. `verify` predicts the shells mode by mode from the first and compares.
 
-    The measure of nonlinearity is ½|f⁗| s²/|f″| + 20 (f‴ s/f″)², s² the variance: the relative change of f″ by the mean
-    square fluctuation, and twenty times the relative power that pairs of modes scatter into a third.
+    The measure of nonlinearity is |⟨f″⟩ − f″|/|f″| + 20 ⟨(f″ − ⟨f″⟩)²⟩/f″², averages over a Gaussian of the field's variance about
+    the base state: the relative change of f″ by the fluctuation itself, and twenty times the relative power that pairs of
+    modes scatter into a third.
     """
 
     def __init__(self, simulation: Simulation):
@@ -94,7 +98,8 @@ class LinearRegime:
         if not self.theory.unstable:
             self.reason = f"the uniform state {_state(base)} is stable: f″ = {self.theory.curvature(names[0]):.4g}"
             return
-        self._nonlinear = self._derivatives(simulation, names[0], base)
+        if not self._stationary(simulation, names[0], base):
+            return
         self._choose_modes(simulation)
         if not self.reason:
             self.active = True
@@ -115,10 +120,9 @@ class LinearRegime:
             self.initial_power = self._buffer.copy()
         self.times.append(simulation.time)
         self.power.append(np.bincount(self.shell, self.weight * self._buffer, self.shells))
-        s2 = simulation.stepper.fluctuation(0) ** 2
-        self.variance.append(s2)
-        cubic, quartic = self._nonlinear
-        self.nonlinearity.append(0.5 * quartic * s2 + 20.0 * cubic**2 * s2)
+        s = simulation.stepper.fluctuation(0)
+        self.variance.append(s * s)
+        self.nonlinearity.append(self._measure(s))
         if self.nonlinearity[-1] > NONLINEARITY_END or len(self.times) >= MAX_SAMPLES:
             self.active = False
 
@@ -126,13 +130,30 @@ class LinearRegime:
         if self.active:
             self.steps.append((step.size, float(step.stabilisation[0])))
 
-    def _derivatives(self, simulation: Simulation, name: str, base: dict[str, float]) -> tuple[float, float]:
-        """|f‴/f″| and |f⁗/f″| at the base state."""
-        values = {**base, **simulation.split.bulk.parameter_values()}
-        second = simulation.split.density.derivative(name).derivative(name)
-        third = second.derivative(name)
-        f2 = float(second.evaluate(**values))
-        return abs(float(third.evaluate(**values)) / f2), abs(float(third.derivative(name).evaluate(**values)) / f2)
+    def _stationary(self, simulation: Simulation, name: str, base: dict[str, float]) -> bool:
+        """Keep f″ for `_measure`; False, with the reason, where the mean of the field moves by itself."""
+        slope = simulation.split.density.derivative(name)
+        values = simulation.split.bulk.parameter_values()
+        curvature = slope.derivative(name)
+        self._curvature = lambda u: np.asarray(curvature.evaluate(**{name: u}, **values), float)
+        self._centre = base[name]
+        if simulation.model.fields[name].conserved:
+            return True
+        drive = abs(float(slope.evaluate(**base, **values)))
+        fluctuation = simulation.stepper.fluctuation(0)
+        if drive > 1e-3 * abs(self.theory.curvature(name)) * fluctuation:
+            self.reason = (
+                f"the mean {_state(base)} is no stationary state: f′ = {drive:.3g}, so the field moves as a whole"
+            )
+            return False
+        return True
+
+    def _measure(self, deviation: float) -> float:
+        f2 = float(self._curvature(np.array([self._centre]))[0])
+        values = self._curvature(self._centre + deviation * GAUSS_POINTS)
+        mean = float(GAUSS_WEIGHTS @ values)
+        variance = float(GAUSS_WEIGHTS @ (values - mean) ** 2)
+        return abs(mean - f2) / abs(f2) + 20.0 * variance / f2**2
 
     def _choose_modes(self, simulation: Simulation) -> None:
         modes = simulation.stepper.modes
@@ -140,6 +161,9 @@ class LinearRegime:
         k2 = modes.k2
         wanted = (k2 <= limit**2) & (k2 > 0.0) & (modes.weight[None, :] > 0.0)
         rows, columns = np.nonzero(wanted)
+        if simulation.stepper.fluctuation(0) == 0.0:
+            self.reason = "the initial state has no fluctuation that could grow"
+            return
         if rows.size == 0 or float(k2[wanted].min()) >= self.theory.cutoff_wavenumber**2:
             self.reason = (
                 f"the box holds no unstable wave: cut-off wavelength {self.theory.cutoff_wavelength:.4g}, "
@@ -158,6 +182,10 @@ class LinearRegime:
         self.k2, self.weight = k**2, modes.weight[columns]
         self._buffer = np.zeros(rows.size)
         self.initial_power = self._buffer
+        x, middle = simulation.sweep.mode_index
+        # Integer wave numbers in the order z, y, x; `verify` computes k̃² from them and the box anew.
+        slow = {1: [], 2: [rows], 3: [rows, middle[columns]]}[simulation.grid.dimensions]
+        self.index = np.stack([*slow, x[columns]], axis=1).astype(np.int32)
 
     def datasets(self) -> dict[str, Any]:
         """The group `/growth` of the fields file."""
@@ -174,6 +202,7 @@ class LinearRegime:
             "variance": (("time",), np.array(self.variance), {}),
             "nonlinearity": (("time",), np.array(self.nonlinearity), {}),
             "mode_k2": (("mode",), self.k2, {"long_name": "discrete symbol of −∇²"}),
+            "mode_index": (("mode", "axis"), self.index, {"long_name": "FFT index along the axes, slowest first"}),
             "mode_weight": (("mode",), self.weight, {"long_name": "modes of the full spectrum this one stands for"}),
             "mode_shell": (("mode",), self.shell, {}),
             "mode_power": (("mode",), self.initial_power, {"long_name": "|c_k|² at the first sample"}),

@@ -50,10 +50,10 @@ class Split:
         columns = [[k.constant for k in kinetics], [k.laplacian for k in kinetics], self.kappa, [0.0] * len(kinetics)]
         return np.array(columns, dtype=float).T.copy()
 
-    def curvature(self, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
+    def curvature(self, ranges: Sequence[tuple[float, float]], *, magnitude: bool = False) -> np.ndarray:
         """Largest ∂²f/∂φ_p² + Σ_{q≠p} |∂²f/∂φ_p∂φ_q| per field p on the box of `ranges` (Gershgorin bound).
 
-        For one field this is max f″. With several, the box is sampled on a grid of about `SAMPLES` points in all.
+        For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several, the box is sampled on a grid of about `SAMPLES` points in all.
         """
         count = max(3, int(SAMPLES ** (1.0 / len(ranges))))
         axes = [np.linspace(low, high, count) for low, high in ranges]
@@ -61,6 +61,7 @@ class Split:
         result = []
         for p in self.names:
             bound = self._second(p, p, mesh)
+            bound = np.abs(bound) if magnitude else bound
             for q in self.names:
                 if q != p:
                     bound = bound + np.abs(self._second(p, q, mesh))

@@ -149,7 +149,9 @@ class FieldsOutput(Strict):
         default=None, description="times of the frames, increasing"
     )
     precision: Literal["single", "double"] = Field(default="single", description="floating-point precision on disk")
-    names: list[str] | None = Field(default=None, description="fields to write; all when absent")
+    names: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="fields to write; all when absent"
+    )
 
     @field_validator("at")
     @classmethod

@@ -58,7 +58,8 @@ class StepControl:
         shortened = size < self.size * (1.0 - 1e-9)
         self.size = max(proposal, self.size) if shortened else proposal
         self.size = min(max(self.size, self.smallest), self.largest)
-        self.previous_error = min(max(e, 1e-2), 1.0)
+        if not shortened:
+            self.previous_error = min(max(e, 1e-2), 1.0)
 
     def reject(self, size: float, error: float | None) -> float:
         """A smaller step after a rejection: by the error where it is known and finite, else half."""

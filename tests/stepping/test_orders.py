@@ -44,6 +44,52 @@ def test_order_in_time(simulate, scheme, model):
     assert orders == pytest.approx([lookup("scheme", scheme).order] * 2, abs=0.1)
 
 
+@pytest.mark.parametrize("scheme", names("scheme"))
+def test_order_with_changing_steps(simulate, scheme):
+    """Steps that alternate between h/2 and 3h/2: the order must not depend on constant steps."""
+    box = {"end": 8.0, "cells": 24, "length": 50.0}
+
+    def state(count, alternate):
+        simulation = simulate(smooth(scheme if alternate else "etdrk4", 8.0 / count, **box))
+        if not alternate:
+            simulation.advance()
+            return simulation.state["c"]
+        S = np.array([1.0])
+        for i in range(count):
+            simulation.stepper.attempt(8.0 / count * (0.5, 1.5)[i % 2], S)
+            simulation.stepper.accept()
+        return simulation.state["c"]
+
+    reference = state(8192, False)
+    errors = [np.abs(state(n, True) - reference).max() for n in (256, 512, 1024)]
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([lookup("scheme", scheme).order] * 2, abs=0.15)
+
+
+def test_error_estimate_of_sbdf2_is_the_local_error(simulate):
+    """Against one step of etdrk4 at a tenth the size: within a factor of two and a half, whatever the ratio of steps."""
+    from phasefield.stepping.schemes import SBDF2
+
+    data = smooth("sbdf2", 0.05, end=4.0, cells=24, length=50.0)
+    data["time"]["step"] = {"tolerance": 1e-3}
+    S = np.array([1.0])
+    for ratio in (0.5, 1.0, 1.5):
+        simulation = simulate(data)
+        for _ in range(40):
+            simulation.stepper.attempt(0.05, S)
+            simulation.stepper.accept()
+        h = 0.05 * ratio
+        fine = simulate(smooth("etdrk4", h / 10, cells=24, length=50.0))
+        fine.set_state(simulation.state)
+        estimate = simulation.stepper.attempt(h, S, np.array([1.0]))
+        simulation.stepper.accept()
+        for _ in range(10):
+            fine.stepper.attempt(h / 10, S)
+            fine.stepper.accept()
+        true = np.sqrt(np.mean((simulation.state["c"] - fine.state["c"]) ** 2))
+        assert SBDF2.error_order == 3
+        assert 0.4 < estimate / true < 2.5
+
+
 def test_spectral_convergence_in_space(simulate):
     """A smooth problem: the error falls faster than any power, to rounding; coarse cells are subsets of fine ones."""
     # Cell centres of N and 3N cells coincide at every third fine centre.
