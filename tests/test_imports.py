@@ -33,6 +33,7 @@ ROWS = {
     "progress": 5,
     "tables": 5,
     "starter": 5,
+    "bench": 5,
     "cli": 5,
     "__main__": 5,
     "__init__": 5,

@@ -74,8 +74,8 @@ class LinearRegime:
     Kept in double precision: the initial power of every followed mode, the power per shell at every sample, the variance of
     the field, and every step's size and S. `verify` predicts the shells mode by mode from the first and compares.
 
-    The measure of nonlinearity is |⟨f″⟩ − f″|/|f″| + 20 ⟨(f″ − ⟨f″⟩)²⟩/f″², averages over a Gaussian of the field's variance about
-    the base state: the relative change of f″ by the fluctuation itself, and twenty times the relative power that pairs of
+    The measure of nonlinearity is |⟨f″⟩ − f″|/|f″| + 20 ⟨(f″ − ⟨f″⟩)²⟩/f″², averages over a Gaussian of the field's variance
+    about the base state: the relative change of f″ by the fluctuation itself, and twenty times the relative power that pairs of
     modes scatter into a third.
     """
 

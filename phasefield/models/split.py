@@ -53,7 +53,8 @@ class Split:
     def curvature(self, ranges: Sequence[tuple[float, float]], *, magnitude: bool = False) -> np.ndarray:
         """Largest ∂²f/∂φ_p² + Σ_{q≠p} |∂²f/∂φ_p∂φ_q| per field p on the box of `ranges` (Gershgorin bound).
 
-        For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several, the box is sampled on a grid of about `SAMPLES` points in all.
+        For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several, the box is sampled on a
+        grid of about `SAMPLES` points in all.
         """
         count = max(3, int(SAMPLES ** (1.0 / len(ranges))))
         axes = [np.linspace(low, high, count) for low, high in ranges]
