@@ -52,24 +52,27 @@ def check_frames(run: Run, scenario: LoadedScenario) -> FrameCheck:
     chosen = sorted({shared[round(k)] for k in np.linspace(0, len(shared) - 1, MOST_FRAMES)})
     energies, means = [], {name: [] for name in fields}
     largest = dict.fromkeys(fields, 0.0)
-    for i in chosen:
-        state = {name: run.frame(name, i).astype(float) for name in fields}
-        # The last frame of a run that blew up may hold anything.
-        with np.errstate(all="ignore"):
+    # The last frame of a run that blew up may hold anything.
+    with np.errstate(all="ignore"):
+        for i in chosen:
+            state = {name: run.frame(name, i).astype(float) for name in fields}
             energies.append(sum(term.energy(state, scenario.grid) for term in scenario.model.terms))
-        for name, u in state.items():
-            means[name].append(u.mean())
-            largest[name] = max(largest[name], float(np.abs(u).max()))
+            for name, u in state.items():
+                means[name].append(u.mean())
+                largest[name] = max(largest[name], float(np.abs(u).max()))
     values = np.array(energies)
     index = [rows[i] for i in chosen]
     magnitude = scale[index] + np.finfo(float).tiny
-    drift = {n: float(np.abs(np.array(m) - m[0]).max()) / (largest[n] or 1.0) for n, m in means.items()}
+    with np.errstate(all="ignore"):
+        error = np.max(np.abs(values - recorded[index]) / magnitude)
+        growth = np.max(np.diff(values) / magnitude[1:])
+        drift = {n: float(np.abs(np.array(m) - m[0]).max()) / (largest[n] or 1.0) for n, m in means.items()}
     precise = scenario.settings.precision == "double" and scenario.settings.output.fields.precision == "double"
     return FrameCheck(
         frame_times[chosen],
         values,
-        float(np.max(np.abs(values - recorded[index]) / magnitude)),
-        float(max(0.0, np.max(np.diff(values) / magnitude[1:]))),
+        float(error),
+        float(np.maximum(growth, 0.0)),
         drift,
         TOLERANCES["double" if precise else "single"],
     )
