@@ -287,6 +287,11 @@ FILES: dict[str, tuple[str | None, str, str]] = {
         "fields: {names: [phi]}",
         "a.yaml:13: output.fields.names.0: unknown field 'phi'",
     ),
+    "output of a field twice": (
+        "fields: {every: 0.5}",
+        "fields: {names: [c, c]}",
+        "a.yaml:13: output.fields.names: 'c' stands in the list twice",
+    ),
     "no such section": (GOOD[GOOD.index("time:") : GOOD.index("output:")], "", "a.yaml: time: is missing"),
     "no end": ("end: 1.0, ", "", "a.yaml:12: time.end: is missing"),
     "unknown key in test": (

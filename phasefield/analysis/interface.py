@@ -21,6 +21,8 @@ from phasefield.models.base import Model
 
 SAMPLES = 4001
 FINE_SAMPLES = 200_001
+# Half-widths of the windows in which two phases are looked for, from a few hundredths to thousands.
+REACHES = tuple(0.02 * 2.0**n for n in range(19))
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def coexistence(f: Expression, values: Mapping[str, float], mean: float) -> tupl
     """
     (variable,) = f.variables
     first, second = f.derivative(variable), f.derivative(variable).derivative(variable)
-    for reach in (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0):
+    for reach in REACHES:
         x = np.linspace(mean - reach, mean + reach, SAMPLES)
         y = f.evaluate(**{variable: x}, **values)
         inside = np.isfinite(y)

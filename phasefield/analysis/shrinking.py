@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasefield.analysis.growth import NotApplicable
+from phasefield.analysis.interface import flat_interface
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
 
@@ -42,6 +43,17 @@ def shrinking_radius(run: Run, scenario: LoadedScenario) -> Shrinking:
         raise NotApplicable("the law holds for a single non-conserved field")
     if dimensions == 1:
         raise NotApplicable("a flat interface in one dimension does not move")
+    first = run.frame(name, 0).astype(float)
+    bulk = next(t for t in scenario.model.terms if t.pointwise is not None)
+    depth = {
+        f: float(bulk.density({name: np.array([u])}, scenario.grid)[0])
+        for f, u in (("in", first.max()), ("out", first.min()))
+    }
+    interface = flat_interface(scenario.model, 0.5 * float(first.max() + first.min()))
+    if interface is None or abs(depth["in"] - depth["out"]) > 1e-3 * interface.energy / interface.width:
+        raise NotApplicable(
+            "the two phases do not have the same energy: the interface is driven, not only by its curvature"
+        )
     kappa = sum(t.gradient_coefficient(name) for t in scenario.model.terms)
     expected = -2.0 * (dimensions - 1) * kinetics.constant * kappa
     frames = [(t, _radius(run.frame(name, i), scenario.grid.spacing)) for i, t in enumerate(run.times)]

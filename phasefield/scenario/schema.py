@@ -165,6 +165,14 @@ class FieldsOutput(Strict):
                 raise _refuse(f"the times must increase (got {b:g} after {a:g})")
         return at
 
+    @field_validator("names")
+    @classmethod
+    def _once(cls, value: list[str] | None) -> list[str] | None:
+        for name in value or []:
+            if value is not None and value.count(name) > 1:
+                raise _refuse(f"'{name}' stands in the list twice")
+        return value
+
 
 class HistoryOutput(Strict):
     """Rows of scalar histories."""

@@ -19,7 +19,8 @@ def model(name: str = "cahn_hilliard", **parameters):
 
 
 @pytest.mark.parametrize(
-    ("W", "a", "b", "kappa"), [(0.25, -1.0, 1.0, 2.0), (5.0, 0.3, 0.7, 2.0), (1.0, 0.0, 1.0, 1e-3)]
+    ("W", "a", "b", "kappa"),
+    [(0.25, -1.0, 1.0, 2.0), (5.0, 0.3, 0.7, 2.0), (1.0, 0.0, 1.0, 1e-3), (2.0, -60.0, 40.0, 3.0)],
 )
 def test_double_well(W, a, b, kappa):
     energy = {"name": "double_well", "barrier": W, "low": a, "high": b}

@@ -246,3 +246,35 @@ def test_stored_verdict_and_dict(invented):
     assert [str(s) for s in stored["check"].values] == [c.name for c in verdict.checks]
     assert int(stored.attrs["passed"]) == 1
     assert verdict.to_dict()["checks"][0]["name"] == "fastest-growing wavelength"
+
+
+DISC = {
+    "model": {"name": "allen_cahn", "gradient_energy": 2.0},
+    "grid": {"x": {"cells": 64, "length": 64.0}, "y": {"cells": 64, "length": 64.0}},
+    "initial": {
+        "phi": {
+            "shapes": [{"disc": {"centre": [32.0, 32.0], "radius": 20.0}}],
+            "inside": 1.0,
+            "outside": -1.0,
+            "interface_width": 2.0,
+        }
+    },
+    "time": {"end": 40.0, "step": {"tolerance": 1e-4}},
+    "output": {"fields": {"every": 5.0}},
+    "verify": {"linear_stability": False, "shrinking_radius": 0.02},
+}
+
+
+def test_shrinking_disc_follows_its_curvature(tmp_path):
+    run = pf.run(DISC, output=tmp_path / "run")
+    assert by_name(pf.verify(run))["shrinking radius"].status == PASS
+    assert by_name(pf.verify(run, {"model.mobility": 1.1}))["shrinking radius"].status == FAIL
+
+
+def test_driven_disc_is_not_applicable(tmp_path):
+    """Wells of unequal depth: the law does not hold, and its failure would say nothing."""
+    tilted = {**DISC["model"], "free_energy": "0.25*(phi**2 - 1)**2 + 0.05*phi"}
+    verdict = pf.verify(pf.run({**DISC, "model": tilted}, output=tmp_path / "run"))
+    check = by_name(verdict)["shrinking radius"]
+    assert check.status == NOT_APPLICABLE
+    assert "same energy" in check.detail
