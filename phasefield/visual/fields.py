@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure, FigureBase
 
+from phasefield.analysis.interface import flat_interface
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
-from phasefield.visual.phases import two_phases
 from phasefield.visual.style import (
     BLUE,
     DIVERGING,
@@ -137,9 +137,9 @@ def _values(run: Run, name: str, index: int, normal: str) -> np.ndarray:
 def _scale(run: Run, name: str, images: list[np.ndarray]) -> tuple[Normalize, Colormap]:
     """Colours from the extremes of all images; diverging about the middle between two phases where there are two."""
     low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
-    phases = two_phases(scenario_of(run).model, name, low, high)
-    if phases is not None:
-        centre = 0.5 * (phases[0] + phases[1])
+    interface = flat_interface(scenario_of(run).model, 0.5 * (low + high))
+    if interface is not None:
+        centre = 0.5 * (interface.low + interface.high)
         if low < centre < high:
             half = max(centre - low, high - centre)
             return Normalize(centre - half, centre + half), DIVERGING

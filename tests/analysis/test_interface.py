@@ -49,6 +49,21 @@ def test_unequal_chains_share_a_tangent():
     np.testing.assert_allclose(mu, [chord[0]] * 2, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("energy", "mean", "expected"),
+    [
+        ("0.25*(c**2 - 1)**2", 0.0, (-1.0, 1.0)),
+        ("0.25*(c**2 - 1)**2", 0.5, (-1.0, 1.0)),
+        ("5.0*(c - 0.3)**2*(0.7 - c)**2", 0.45, (0.3, 0.7)),
+        # A linear term tilts f but leaves the points of common tangency.
+        ("(c - 2)**2*(c - 4)**2 + 3*c", 2.5, (2.0, 4.0)),
+    ],
+)
+def test_formulas_and_means(energy, mean, expected):
+    interface = flat_interface(model(free_energy=energy), mean)
+    assert (interface.low, interface.high) == pytest.approx(expected, abs=1e-9)
+
+
 def test_one_phase():
     assert coexistence(parse("c**2", variables=("c",)), {}, 0.3) is None
     assert flat_interface(model(free_energy="c**2 + c**4"), 0.0) is None

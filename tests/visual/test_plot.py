@@ -17,7 +17,6 @@ from phasefield.errors import InputError
 from phasefield.output.reader import Run
 from phasefield.scenario import load_scenario
 from phasefield.visual.fields import chosen_frames
-from phasefield.visual.phases import two_phases
 from phasefield.visual.plot import (
     FIGURES,
     figure_energy,
@@ -225,23 +224,6 @@ def test_a_single_frame_is_enough(runs):
     assert chosen_frames(runs["plane"], 1) == [40]
     assert chosen_frames(runs["plane"], 3) == [0, 20, 40]
     assert chosen_frames(runs["constant"], 9) == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("energy", "low", "high", "expected"),
-    [
-        ("0.25*(c**2 - 1)**2", -0.01, 0.01, (-1.0, 1.0)),
-        ("5.0*(c - 0.3)**2*(0.7 - c)**2", 0.3, 0.6, (0.3, 0.7)),
-        # A linear term tilts f but leaves the points of common tangency.
-        ("(c - 2)**2*(c - 4)**2 + 3*c", 2.4, 2.6, (2.0, 4.0)),
-        ("c**2 + c**4", -0.5, 0.5, None),
-        ("0.25*(c**2 - 1)**2", 0.5, 0.5, (-1.0, 1.0)),
-    ],
-)
-def test_two_phases_touch_the_common_tangent(energy, low, high, expected):
-    model = load_scenario({**SCENARIOS["line"], "model": {**MODEL, "free_energy": energy}}).model
-    found = two_phases(model, "c", low, high)
-    assert found == (pytest.approx(expected, abs=0.02) if expected else None)
 
 
 # --------------------------------------------------------- histories
