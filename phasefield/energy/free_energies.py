@@ -10,6 +10,7 @@ Numbers of ready-made energies reach the kernels at run time, so a parameter stu
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -33,7 +34,7 @@ from phasefield.registry import lookup, names, register
 MAX_POWER = 12
 
 
-class FreeEnergyBase(BaseModel):
+class FreeEnergyBase(BaseModel, ABC):
     """A free-energy density f(fields): `expression(variables)` and the values of its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -41,13 +42,13 @@ class FreeEnergyBase(BaseModel):
     # Valid arguments, for documentation and for the tests that every entry of the registry has to pass.
     example: ClassVar[dict[str, Any]] = {}
 
+    @abstractmethod
     def expression(self, variables: Sequence[str] = ("c",)) -> Expression:
         """f as a function of `variables`; raises `InputError` where it does not fit them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parameter_values(self) -> dict[str, float]:
         """Values of the expression's parameters."""
-        raise NotImplementedError
 
     def _of_one(self, template: str, variables: Sequence[str]) -> Expression:
         name = getattr(self, "name", type(self).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,7 +31,7 @@ class Spec(BaseModel):
         return {key: value for key, value in handler(self).items() if value is not None}
 
 
-class Source(Spec):
+class Source(Spec, ABC):
     """Where the values of a field come from, and the noise added to them."""
 
     noise: NonNegative = Field(0.0, description="amplitude of the noise added to every cell")
@@ -38,9 +39,9 @@ class Source(Spec):
         "gaussian", description="gaussian: standard deviation = noise; uniform: between -noise and +noise"
     )
 
+    @abstractmethod
     def values(self, field: str, grid: Grid, folder: Path) -> np.ndarray | float:
         """The field without noise, broadcastable to `grid.shape`."""
-        raise NotImplementedError
 
 
 def only_key(value: Mapping[str, Any], known: Iterable[str], what: str) -> str:

@@ -10,6 +10,7 @@ distances are to the nearest image, so a body may lie across the edge of the box
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -31,15 +32,15 @@ def _offset(axis: Axis, coordinate: np.ndarray, centre: float) -> np.ndarray:
     return offset
 
 
-class Shape(Spec):
+class Shape(Spec, ABC):
     """One body; `inside` and `interface_width` stand in for those of the whole list."""
 
     inside: Number | None = Field(None, description="value inside this body, if not that of the list")
     interface_width: NonNegative | None = Field(None, description="δ of this body, if not that of the list")
 
+    @abstractmethod
     def distance(self, grid: Grid, where: str) -> np.ndarray:
         """Signed distance to the surface, positive inside, broadcastable to `grid.shape`."""
-        raise NotImplementedError
 
 
 class _Round(Shape):
