@@ -64,7 +64,7 @@ def make_data(case: Case, real: Any, fields: int = 2, n0: int = 5, columns: int 
     rng = np.random.default_rng(8)
     slots = min(case.number + 1, kept_slots(case.stages, case.multistep))
     wanted = ["block", "base", "out" if case.number == 0 else "value", *(f"slot{i}" for i in range(slots))]
-    wanted += ["previous", "previous_slot"] if case.multistep else []
+    wanted += ["previous"] if case.multistep else []
     arrays = {name: rng.normal(size=(fields, n0, 2 * columns)).astype(real) for name in wanted}
     k0, kr = rng.uniform(0.0, 4.0, n0), rng.uniform(0.0, 9.0, columns)
     k0[0] = kr[0] = 0.0
@@ -85,9 +85,9 @@ def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndar
     quantities = {"u": arrays["base"], f"N{case.number}": N}
     quantities |= {f"N{i}": arrays[f"slot{i}"] for i in range(case.number)}
     if case.multistep:
-        # The slot holds −m F̂ of the step before, whatever S was then.
+        # The slot holds F̂ of the step before, whatever S was then.
         previous = arrays["previous"]
-        quantities |= {"u_previous": previous, "N_previous": arrays["previous_slot"] + m * S * previous}
+        quantities |= {"u_previous": previous, "N_previous": -m * (arrays["slot0"] - S * previous)}
 
     def combine(table):
         total = np.zeros_like(N)
@@ -101,4 +101,4 @@ def plain_stage(case: Case, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndar
     weight = np.repeat(data.weight, 2)
     error = (weight * combine(case.stage.error) ** 2).sum(axis=(1, 2))
     gradient = 0.5 * (weight * symbol * result**2).sum() if case.last else 0.0
-    return result, -m * arrays["block"] if case.multistep else N, np.array([*error, gradient])
+    return result, arrays["block"] if case.multistep else N, np.array([*error, gradient])

@@ -88,7 +88,7 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     item = 8 if loaded.settings.precision == "double" else 4
     nx, *others = (a.cells for a in loaded.grid.axes)
     modes = (nx // 2 + 1) * int(np.prod(others, dtype=np.int64))
-    arrays = 3 + kept_slots(scheme.stages, scheme.multistep) + (2 if scheme.multistep else 0)
+    arrays = 3 + kept_slots(scheme.stages, scheme.multistep) + (1 if scheme.multistep else 0)
     frame = loaded.grid.cells * (item + 8)
     return len(loaded.model.fields) * (arrays * 2 * modes * item + frame)
 

@@ -63,7 +63,7 @@ def is_multistep(stages: Sequence[Stage]) -> bool:
 
 
 def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
-    """How many arrays of N a step keeps: of every stage but the last, or one for the step after."""
+    """How many arrays a step keeps: N of every stage but the last, or F̂ for the step after."""
     if multistep and len(stages) != 1:
         raise ValueError("a multistep scheme has one stage")
     return 1 if multistep else len(stages) - 1
@@ -72,11 +72,11 @@ def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
 def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
     """Names of a stage kernel's arguments: the arrays of the step, then geometry, rates and results.
 
-    Every stage of a multistep scheme takes the arrays of the step before, `previous` and `previous_slot`, used or not.
+    Every stage of a multistep scheme takes the state of the step before, `previous`, used or not; its F̂ waits in `slot0`.
     """
     arrays = ["base", "out"] if number == 0 else ["base", "value"]
     slots = [f"slot{i}" for i in range(min(number + 1, kept_slots(stages, multistep)))]
-    earlier = ["previous", "previous_slot"] if multistep else []
+    earlier = ["previous"] if multistep else []
     geometry = ["k0", "kr", "weight", "rates", "dt", "ratio"]
     return ["block", "b", *arrays, *slots, *earlier, *geometry, "sums"]
 
@@ -111,7 +111,7 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
 
     The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
     writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
-    transform. With `multistep` the first stage keeps −m F̂ for the step after; such schemes have one stage.
+    transform. With `multistep` the first stage replaces the F̂ of the step before by its own; such schemes have one stage.
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
     own = f"N{number}"
@@ -122,19 +122,19 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     coefficients += [("c_gradient", "w * symbol")] if last else []
     coefficients += [("c_weight", "w")] if stage.error else []
     loads = [("F", "block"), ("v", "base" if first else "value")]
-    sources = {"u": "base", "u_previous": "previous", "P_previous": "previous_slot"}
+    sources = {"u": "base", "u_previous": "previous", "F_previous": "slot0"}
     sources |= {f"N{i}": f"slot{i}" for i in range(number)}
-    needed = set(stage.quantities) | ({"u_previous", "P_previous"} if "N_previous" in stage.quantities else set())
+    needed = set(stage.quantities) | ({"u_previous", "F_previous"} if "N_previous" in stage.quantities else set())
     loads += [(q, a) for q, a in sources.items() if q in needed and not (q == "u" and first)]
     update = [("u", "v")] if first else []
-    # What is kept for the step after, −m F̂, does not contain S, which may have changed by then.
-    update += [("P", "c_rate * F")] if first and multistep else []
-    update += [("N_previous", "P_previous - c_rate * S * u_previous")] if "N_previous" in stage.quantities else []
+    # What is kept for the step after does not contain S, which may have changed by then.
+    update += [("kept", "F")] if first and multistep else []
+    update += [("N_previous", "c_rate * (F_previous - S * u_previous)")] if "N_previous" in stage.quantities else []
     update += [(own, "c_rate * (F - S * v)"), ("moved", _sum("c", stage.result))]
     # A mode with m = 0, the mean of a conserved field, keeps its bits; weights that add up to one only nearly would not do.
     update += [("result", "unless_still(m, moved, u)")]
     update += [("e", _sum("e", stage.error))] if stage.error else []
-    stores = [("slot0", "P")] if first and multistep else [] if last else [(f"slot{number}", own)]
+    stores = [("slot0", "kept")] if first and multistep else [] if last else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
     sums = [("error", "c_weight * e * e")] if stage.error else []
     sums += [("gradient", "c_gradient * result * result")] if last else []

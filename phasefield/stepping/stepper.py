@@ -56,9 +56,11 @@ class Stepper:
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
         self._slots = [sweep.empty_hat() for _ in range(kept_slots(scheme.stages, multistep))]
-        # State and N of the step before, and its size: what a multistep scheme looks back at.
-        self._history = [sweep.empty_hat(), sweep.empty_hat()] if multistep else []
+        # State and size of the step before; its F̂ is in the slot. This is what a multistep scheme looks back at.
+        self._previous = [sweep.empty_hat()] if multistep else []
         self._last_dt = 0.0
+        # A step overwrites the F̂ of the step before; a rejected one leaves it to be evaluated again.
+        self._slot_spoilt = False
         fields = len(split.names)
         self.energies = Energies(math.nan, math.nan)
         self.ranges: list[tuple[float, float]] = [(math.nan, math.nan)] * fields
@@ -70,23 +72,25 @@ class Stepper:
         """Start from real fields, shape (fields, *grid.shape)."""
         self.sweep.forward(u, self.state_hat)
         self._last_dt = 0.0
+        self._slot_spoilt = False
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """Everything the next step depends on: Fourier arrays on the host, and the size of the last step."""
         arrays = {"state_hat": self.state_hat}
-        if self._history and self._last_dt:
-            arrays |= {"previous_hat": self._history[0], "previous_slot": self._history[1]}
+        if self._previous and self._last_dt:
+            arrays |= {"previous_hat": self._previous[0], "previous_explicit": self._slots[0]}
         return {name: self.backend.to_host(a) for name, a in arrays.items()}, {"last_dt": self._last_dt}
 
     def restore_checkpoint(self, arrays: Mapping[str, np.ndarray], last_dt: float) -> None:
         """Go on from a checkpoint of the same grid and device, bit for bit."""
         xp = self.backend.xp
         self.state_hat[...] = xp.asarray(arrays["state_hat"])
-        if self._history and last_dt:
-            self._history[0][...] = xp.asarray(arrays["previous_hat"])
-            self._history[1][...] = xp.asarray(arrays["previous_slot"])
+        if self._previous and last_dt:
+            self._previous[0][...] = xp.asarray(arrays["previous_hat"])
+            self._slots[0][...] = xp.asarray(arrays["previous_explicit"])
+        self._slot_spoilt = False
         self._last_dt = last_dt
         self.restore()
         self.energies, self.ranges = self._evaluated(self._gradient_energy())
@@ -118,17 +122,18 @@ class Stepper:
         self.rates[:, STABILISATION] = stabilisation
         view = self.sweep.real_view
         base, value, *slots = (view(a) for a in (self.state_hat, self._value_hat, *self._slots))
-        history = tuple(view(a) for a in self._history)
+        previous = tuple(view(a) for a in self._previous)
         ratio = dt / self._last_dt if self._last_dt else 1.0
         geometry = (*self._geometry, self.rates, dt, ratio)
         stages, estimated = self._stages, error_limit is not None and self.scheme.estimates_error
-        if history and not self._last_dt:
+        if previous and not self._last_dt:
             # The first step of a multistep scheme has nothing to compare itself with.
             stages, estimated = self._start, False
         error = None
+        self._slot_spoilt = bool(previous) and self._last_dt > 0.0
         sums = np.zeros(0)
         for i, kernel in enumerate(stages):
-            arguments = (base, value, *slots[: i + 1], *history, *geometry)
+            arguments = (base, value, *slots[: i + 1], *previous, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             if i == len(stages) - 1:
                 sums = self.backend.to_host(sums)
@@ -149,16 +154,29 @@ class Stepper:
     def accept(self) -> None:
         """The attempted state becomes the state."""
         self.state_hat, self._value_hat = self._value_hat, self.state_hat
-        if self._history:
-            # The old state and its N become the step before; the arrays of the one before that are free.
-            self._history[0], self._value_hat = self._value_hat, self._history[0]
-            self._history[1], self._slots[0] = self._slots[0], self._history[1]
+        if self._previous:
+            # The old state becomes the step before; the array of the one before that is free.
+            self._previous[0], self._value_hat = self._value_hat, self._previous[0]
             self._last_dt = self._attempted_dt
+            self._slot_spoilt = False
         self.energies, self.ranges = self._candidate
 
     def restore(self) -> None:
-        """Evaluate F(u) of the state again: after a rejected step, or after `work` has served something else."""
-        self.sweep.load(self.state_hat)
+        """Evaluate F(u) of the state again: after a rejected step, or after `work` has served something else.
+
+        After a rejected step of a multistep scheme F of the step before as well: its array is what the step wrote to, and
+        evaluating it again now and then is cheaper than a further array for every run.
+        """
+        if self._slot_spoilt:
+            self._evaluate(self._previous[0])
+            kernel = self.backend.kernels.store_block
+            self.sweep.spectral_pass(kernel, (self.sweep.real_view(self._slots[0]),), backward=False)
+            self._slot_spoilt = False
+        self._evaluate(self.state_hat)
+
+    def _evaluate(self, u_hat: Any) -> None:
+        """`work` = half-transformed F(u)."""
+        self.sweep.load(u_hat)
         self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
 
     def _evaluated(self, gradient: float) -> tuple[Energies, list[tuple[float, float]]]:
@@ -180,4 +198,4 @@ class Stepper:
     @property
     def memory_bytes(self) -> int:
         """Bytes of the state, the stages and the sweep's buffers."""
-        return (2 + len(self._slots) + len(self._history)) * self.state_hat.nbytes + self.sweep.buffer_bytes
+        return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes
