@@ -15,21 +15,49 @@ in order: the bits of a run do not depend on the number of threads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from phasefield.errors import InputError
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
 from phasefield.spectral.modes import Layout, Modes, slow_axes
 from phasefield.spectral.transforms import Engine
 
-# A block should stay in the second-level cache together with what the stage reads beside it.
-CACHE_BYTES = 256 * 1024
-# Below this many cells a second thread costs more than it brings.
-SERIAL_CELLS = 96 * 96
+# Up to this many real numbers a second thread costs more than it brings: waking it takes as long as its share of the work.
+SERIAL_CELLS = 256 * 256
+CACHE_INFORMATION = "/sys/devices/system/cpu/cpu0/cache"
+
+
+@cache
+def cache_block_bytes() -> int:
+    """Bytes of a block that stays in the second-level cache together with what the stage reads beside it.
+
+    A quarter of that cache, between 128 KiB and 1 MiB; 256 KiB where its size is not known. The environment variable
+    `PHASEFIELD_BLOCK_KIB` overrides it.
+
+    Raises:
+        InputError: the variable is no positive whole number.
+    """
+    text = os.environ.get("PHASEFIELD_BLOCK_KIB")
+    if text is not None:
+        if not (text.isascii() and text.isdecimal() and int(text) > 0):
+            raise InputError(f"PHASEFIELD_BLOCK_KIB must be a positive whole number of KiB, got '{text}'")
+        return int(text) * 1024
+    for index in sorted(Path(CACHE_INFORMATION).glob("index*")):
+        try:
+            level, size = (index / "level").read_text().strip(), (index / "size").read_text().strip()
+        except OSError:
+            continue
+        if level == "2" and size.endswith("K") and size[:-1].isdecimal():
+            return min(max(int(size[:-1]) * 1024 // 4, 128 * 1024), 1024 * 1024)
+    return 256 * 1024
 
 
 class _Pool:
@@ -81,8 +109,9 @@ class Sweep:
         engine: Engine,
         threads: int = 1,
         dtype: type = np.float64,
-        block_bytes: int = CACHE_BYTES,
+        block_bytes: int | None = None,
     ):
+        block_bytes = block_bytes or cache_block_bytes()
         self.grid, self.fields, self.engine, self.kernels = grid, fields, engine, kernels
         self.dtype = np.dtype(dtype)
         self.complex_dtype = np.result_type(self.dtype, np.complex64)
@@ -93,7 +122,10 @@ class Sweep:
         self._pad_x = -(-self._modes_x // 4) * 4 if grid.dimensions == 3 else self._modes_x
         columns = self._middle * self._pad_x
         width = max(4, min(block_bytes // (item * self._n0 * fields), 128) // 4 * 4)
-        self.block_columns = min(width, -(-columns // 4) * 4)
+        # An even number of blocks, of nearly the same size, is what two threads share best.
+        blocks = -(-columns // width)
+        blocks += blocks % 2 if blocks > 1 else 0
+        self.block_columns = -(-columns // (4 * blocks)) * 4
         self._column_blocks = -(-columns // self.block_columns)
         self.shape_hat = (fields, self._column_blocks, self._n0, self.block_columns)
         self.layout = Layout(grid, self._pad_x, self._column_blocks * self.block_columns)
@@ -103,7 +135,7 @@ class Sweep:
         row_bytes = fields * self._middle * nx * self.dtype.itemsize
         self.block_rows = int(min(max(1, block_bytes // row_bytes), self._n0))
         self._row_blocks = -(-self._n0 // self.block_rows)
-        self.threads = threads if grid.cells >= SERIAL_CELLS else 1
+        self.threads = threads if grid.cells * fields > SERIAL_CELLS else 1
         self._pool = _Pool(self.threads)
         self.work = np.zeros((fields, self._n0, self._work_row), self.complex_dtype)
         self._make_buffers()

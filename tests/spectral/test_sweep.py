@@ -14,7 +14,7 @@ from phasefield.kernels import cpu
 from phasefield.registry import names
 from phasefield.simulation import Simulation
 from phasefield.spectral.grid import Axis, Grid
-from phasefield.spectral.sweep import Sweep
+from phasefield.spectral.sweep import Sweep, cache_block_bytes
 from phasefield.spectral.transforms import make_engine
 
 SHAPES = [(16,), (15,), (16, 12), (9, 14), (8, 10, 12), (7, 9, 5), (32, 32, 40), (4, 4, 4)]
@@ -81,7 +81,6 @@ def bits(threads: int, dimensions: int, engine_bytes: int | None = None):
     grid = {a: {"cells": n, "length": 1.1 * n} for a, n in zip("xyz", cells, strict=False)}
     data = scenario(dimensions=dimensions, grid=grid, time={"end": 3.0, "step": {"tolerance": 1e-3}})
     simulation = Simulation.from_scenario(data, device="cpu", threads=threads)
-    simulation.sweep.threads = threads
     simulation.advance()
     result = simulation.stepper.state_hat.tobytes(), simulation.energies, simulation.counters.steps
     used = simulation.sweep.threads
@@ -90,7 +89,8 @@ def bits(threads: int, dimensions: int, engine_bytes: int | None = None):
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_bits_do_not_depend_on_the_number_of_threads(dimensions):
+def test_bits_do_not_depend_on_the_number_of_threads(dimensions, monkeypatch):
+    monkeypatch.setattr("phasefield.spectral.sweep.SERIAL_CELLS", 0)
     one, _ = bits(1, dimensions)
     for threads in (2, 4):
         several, used = bits(threads, dimensions)
@@ -162,3 +162,33 @@ def test_coordinates_are_cell_centres(dimensions):
         assert values.size == axis.cells
         assert values.ravel()[0] == pytest.approx(0.5 * axis.length / axis.cells)
     assert np.broadcast_shapes(*(c.shape for c in grid.coordinates().values())) == grid.shape
+
+
+def test_block_size_follows_the_cache_and_the_environment(tmp_path, monkeypatch):
+    def sizes(**files):
+        cache_block_bytes.cache_clear()
+        for name, (level, size) in files.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "level").write_text(level + "\n")
+            (tmp_path / name / "size").write_text(size + "\n")
+        return cache_block_bytes()
+
+    monkeypatch.setattr("phasefield.spectral.sweep.CACHE_INFORMATION", str(tmp_path))
+    monkeypatch.delenv("PHASEFIELD_BLOCK_KIB", raising=False)
+    try:
+        assert sizes() == 256 * 1024
+        assert sizes(index0=("1", "48K"), index2=("2", "2048K"), index3=("3", "32768K")) == 512 * 1024
+        assert sizes(index2=("2", "256K")) == 128 * 1024
+        monkeypatch.setenv("PHASEFIELD_BLOCK_KIB", "96")
+        assert sizes() == 96 * 1024
+        monkeypatch.setenv("PHASEFIELD_BLOCK_KIB", "-4")
+        with pytest.raises(InputError, match="PHASEFIELD_BLOCK_KIB must be a positive whole number"):
+            sizes()
+    finally:
+        cache_block_bytes.cache_clear()
+
+
+def test_an_even_number_of_blocks_is_shared_by_two_threads():
+    # 129 columns on blocks of at most 64 would be 64 + 64 + 1.
+    sweep = Sweep(box((256, 256)), 1, cpu, make_engine(), block_bytes=256 * 1024)
+    assert sweep.shape_hat == (1, 4, 256, 36)
