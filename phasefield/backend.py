@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phasefield.kernels.expressions import Expression
     from phasefield.kernels.stages import Stage
 
+CPU_ONLY = "this model runs on the CPU only so far: use --device cpu"
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
 
@@ -43,11 +44,11 @@ class CpuBackend:
         self.threads = threads or available_threads()
         self.kernels: Any = importlib.import_module("phasefield.kernels.cpu")
 
-    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression]) -> Any:
+    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression], changing: bool = False) -> Any:
         """Compiled potential and energy of a pointwise free-energy density; see `kernels.codegen`."""
         from phasefield.kernels.codegen import compile_pointwise
 
-        return compile_pointwise(density, derivatives, self.dtype.name)
+        return compile_pointwise(density, derivatives, self.dtype.name, changing)
 
     def compile_stages(self, stages: Sequence[Stage], multistep: bool = False) -> list[Any]:
         """One compiled spectral kernel per stage of a time scheme; see `kernels.stages`."""
@@ -55,6 +56,14 @@ class CpuBackend:
         from phasefield.kernels.stages import cpu_source
 
         return [load_module(cpu_source(i, stages, multistep), "stage").stage for i in range(len(stages))]
+
+    def compile_coupled_stages(self, stages: Sequence[Stage], fields: int, multistep: bool = False) -> list[Any]:
+        """The same for fields coupled by a matrix symbol; see `kernels.coupled`."""
+        from phasefield.kernels.codegen import load_module
+        from phasefield.kernels.coupled import coupled_source
+
+        sources = [coupled_source(i, stages, fields, multistep) for i in range(len(stages))]
+        return [load_module(source, "stage").stage for source in sources]
 
     def to_host(self, array: Any) -> np.ndarray:
         return np.asarray(array)
@@ -77,8 +86,10 @@ class GpuBackend:
         self.kernels: Any = importlib.import_module("phasefield.kernels.gpu")
         self.xp: Any = self.kernels.load_cupy()
 
-    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression]) -> Any:
+    def compile_pointwise(self, density: Expression, derivatives: Sequence[Expression], changing: bool = False) -> Any:
         """Compiled potential and energy of a pointwise free-energy density; see `kernels.codegen.Pointwise`."""
+        if changing or len(derivatives) != len(density.variables):
+            raise InputError(CPU_ONLY)
         from phasefield.kernels.gpu_programs import GpuPointwise
 
         return GpuPointwise(density, derivatives, self.dtype.name)
@@ -88,6 +99,10 @@ class GpuBackend:
         from phasefield.kernels.gpu_programs import GpuStage
 
         return [GpuStage(i, stages, self.dtype.name, multistep) for i in range(len(stages))]
+
+    def compile_coupled_stages(self, stages: Sequence[Stage], fields: int, multistep: bool = False) -> list[Any]:
+        """Not there yet."""
+        raise InputError(CPU_ONLY)
 
     def to_host(self, array: Any) -> np.ndarray:
         return self.xp.asnumpy(array)

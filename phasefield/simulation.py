@@ -83,7 +83,8 @@ class Simulation:
     def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
         settings = scenario.settings
         self.scenario, self.grid, self.model = scenario, scenario.grid, scenario.model
-        self.backend = make_backend(device, settings.precision, threads)
+        needs_cpu = bool(self.model.coupling is not None or self.model.frozen or self.model.changing)
+        self.backend = make_backend("cpu" if needs_cpu and device == "auto" else device, settings.precision, threads)
         engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
         self.split = Split(self.model)
         scheme = lookup("scheme", settings.time.scheme)
@@ -99,9 +100,13 @@ class Simulation:
         )
         self.engine = self.sweep.engine
         self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend)
-        self.stabilisation = Stabilisation(self.split.curvature, self.scheme.stabilisation, settings.stabilisation)
+        self.stabilisation = Stabilisation(
+            self._curvature, self.scheme.stabilisation, settings.stabilisation, self.model.changing
+        )
         self.end = float(settings.time.end)
         self.time = 0.0
+        # Energy given up by the steps so far, loads and temperature kept as they were at the beginning of each.
+        self.dissipation = 0.0
         self.counters = Counters(largest_mean_drift=[0.0] * len(self.split.names))
         self.last_step: StepRecord | None = None
         self.step_listeners: list[Callable[[Simulation, StepRecord], None]] = []
@@ -182,7 +187,8 @@ class Simulation:
         observers = list(observers)
         while self.time < until:
             events = [o.schedule.next(self.time) for o in observers]
-            target = min([*events, until])
+            corner = min((t for t in self.model.events if t > self.time), default=math.inf)
+            target = min([*events, until, corner])
             # 7 · 0.1 and 0.7 are the same moment: what lies within rounding of the target happens at it.
             moment = target + SAME_TIME * abs(target)
             target = until if until <= moment else target
@@ -203,22 +209,23 @@ class Simulation:
             remaining = target - self.time
             dt = self.control.propose(remaining)
             S = self.stabilisation.values.copy()
-            error = self.stepper.attempt(dt, S, limits)
+            landed = dt >= remaining * (1.0 - 1e-9)
+            error = self.stepper.attempt(dt, S, limits, end=target if landed else self.time + dt)
             if error is not None and not error <= 1.0:
                 self.counters.rejected_error += 1
                 self._reject(
                     dt, error, "the error estimate is not finite" if math.isnan(error) else "the error stays too large"
                 )
                 continue
-            change = self.stepper.candidate_energies.total - old.total
+            change = self.stepper.energy_change
             if not change <= tolerated:
                 self.counters.rejected_energy += 1
                 self._reject(dt, None, "the state is not finite" if math.isnan(change) else "the energy grows")
                 continue
             self.stepper.accept()
             self.control.accept(dt, error)
-            landed = dt >= remaining * (1.0 - 1e-9)
-            self.time = target if landed else self.time + dt
+            self.time = self.stepper.time
+            self.dissipation -= change
             self._record(StepRecord(dt, S, change), old)
             return
         raise NumericalError(f"no step was accepted in {MAX_REJECTIONS} tries at t = {self.time:g}")
@@ -281,12 +288,17 @@ class Simulation:
             error_order=self.scheme.error_order,
         )
 
+    def _curvature(self, ranges: Any, *, magnitude: bool = False) -> np.ndarray:
+        """Largest f″ on given ranges, with frozen fields and parameters as they are."""
+        frozen, time = self.stepper.frozen_ranges, self.time
+        return self.split.curvature(ranges, magnitude=magnitude, frozen=frozen, time=time)
+
     def _first_step(self, tolerance: float) -> float:
         """1 / max [m κ k̃² + m |f″| / √tolerance]: the shortest wave is resolved, and the bulk term so well that a step of
         first order, with which multistep schemes begin, stays within the tolerance.
         """
         k2 = np.array([self.stepper.modes.k2.max()])
-        bulk = self.split.curvature(self.stepper.ranges, magnitude=True) / math.sqrt(tolerance)
+        bulk = self._curvature(self.stepper.ranges, magnitude=True) / math.sqrt(tolerance)
         rates = [float(k.rate(k2)[0]) for k in self.model.fields.values()]
         fastest = max(m * (kappa * float(k2[0]) + b) for m, kappa, b in zip(rates, self.split.kappa, bulk, strict=True))
         return min(self.end, 1.0 / fastest if fastest > 0.0 else self.end)

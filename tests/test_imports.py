@@ -21,6 +21,7 @@ ROWS = {
     "backend": 0,
     "spectral": 1,
     "energy": 2,
+    "mechanics": 2,
     "models": 2,
     "stepping": 3,
     "scenario": 4,

@@ -45,9 +45,9 @@ class BulkEnergy(Term):
         return {f: self.expression.derivative(f).evaluate(**values) for f in self.fields}
 
     def second_derivative(self, first: str, second: str, values: Mapping[str, np.ndarray | float]) -> np.ndarray:
-        """∂²f/∂φ_first∂φ_second at given field values."""
+        """∂²f/∂φ_first∂φ_second at given field values, which may also hold other values of the parameters."""
         expression = self.expression.derivative(first).derivative(second)
-        return np.asarray(expression.evaluate(**values, **self.parameters))
+        return np.asarray(expression.evaluate(**{**self.parameters, **values}))
 
     def hessian(self, base: Mapping[str, float], k2: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         values = {f: base[f] for f in self.fields}

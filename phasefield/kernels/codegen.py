@@ -6,8 +6,9 @@ The same formulas become Numba code for CPUs (`compile_pointwise`) and CUDA sour
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phasefield.kernels.cache import load_module
@@ -27,6 +28,9 @@ class Pointwise:
     q, sums[1+2q], sums[2+2q] = min, max of u_q. A nan in u makes sums[0] nan.
     `energy(u, p)` is Σ f and leaves u alone; it agrees with sums[0] to rounding.
     Both release the GIL, allocate nothing, and give the same bits for the same block.
+
+    With frozen fields the arguments are (u, frozen, p, …), frozen (number of them, n). With `changing` parameters p holds
+    two sets one after the other: derivatives and sums[0] are those of the first, sums[1 + 2 fields] is Σ f with the second.
     """
 
     potential: Callable[[Any, Any, Any], None]
@@ -36,22 +40,40 @@ class Pointwise:
     real: str
 
 
-def compile_pointwise(density: Expression, derivatives: Sequence[Expression], real: str = "float64") -> Pointwise:
-    """CPU kernels of `density`, compiled at the first call, cached on disk; one derivative per variable."""
-    source = pointwise_source(density, derivatives, real, "python")
+def compile_pointwise(
+    density: Expression, derivatives: Sequence[Expression], real: str = "float64", changing: bool = False
+) -> Pointwise:
+    """CPU kernels of `density`, compiled at the first call, cached on disk.
+
+    The first variables of the density are the fields, one for each derivative; others are frozen fields.
+    """
+    source = pointwise_source(density, derivatives, real, "python", changing)
     module = load_module(source, "pointwise")
     return Pointwise(module.potential, module.energy, len(derivatives), density.parameters, real)
 
 
 def pointwise_source(
-    density: Expression, derivatives: Sequence[Expression], real: str = "float64", language: str = "python"
+    density: Expression,
+    derivatives: Sequence[Expression],
+    real: str = "float64",
+    language: str = "python",
+    changing: bool = False,
 ) -> str:
-    """Source of the kernels: a Python module for Numba, or CUDA C++ (see `_CUDA` for its launch rules)."""
-    if len(derivatives) != len(density.variables):
-        raise ValueError(f"{len(density.variables)} fields need as many derivatives, got {len(derivatives)}")
-    write = {"python": _python_source, "cuda": _cuda_source}[language]
+    """Source of the kernels: a Python module for Numba, or CUDA C++ (see `_CUDA` for its launch rules).
+
+    Raises:
+        ValueError: more derivatives than variables, or, in CUDA, frozen fields or changing parameters.
+    """
+    frozen = len(density.variables) - len(derivatives)
+    if frozen < 0:
+        raise ValueError(f"{len(density.variables)} variables cannot have {len(derivatives)} derivatives")
     whole = scalar_code([density, *derivatives], real, language)
-    return write(density, whole, scalar_code([density], real, language), real)
+    alone = scalar_code([density], real, language)
+    if language == "cuda":
+        if frozen or changing:
+            raise ValueError("frozen fields and changing parameters have no CUDA form yet")
+        return _cuda_source(density, whole, alone, real)
+    return _python_source(density, whole, alone, real, len(derivatives), changing)
 
 
 # CPU ----------------------------------------------------------------------------------------------------
@@ -76,7 +98,7 @@ def order(bits):
 
 
 @njit(**options)
-def potential(u, p, sums):
+def potential({arguments}, sums):
 {parameters}{constants}    total = 0.0
 {ranges}    for i in range(u.shape[1]):
 {loads}{temporaries}        total += np.float64({density})
@@ -84,7 +106,7 @@ def potential(u, p, sums):
 {stores}
 
 @njit(**options)
-def energy(u, p):
+def energy({arguments}):
 {parameters}{energy_constants}    total = 0.0
     for i in range(u.shape[1]):
 {loads}{energy_temporaries}        total += np.float64({energy_density})
@@ -92,10 +114,14 @@ def energy(u, p):
 '''
 
 
-def _python_source(density: Expression, whole: Code, alone: Code, real: str) -> str:
+def _python_source(density: Expression, whole: Code, alone: Code, real: str, count: int, changing: bool) -> str:
     bits = 64 if real == "float64" else 32
     integer = f"int{bits}"
-    fields = list(enumerate(density.variables))
+    fields = list(enumerate(density.variables[:count]))
+    frozen = list(enumerate(density.variables[count:]))
+    loads = [(f"v_{name}", f"u[{q}, i]") for q, name in fields] + [(f"v_{n}", f"frozen[{q}, i]") for q, n in frozen]
+    parameters = [(f"p_{name}", f"p[{j}]") for j, name in enumerate(density.parameters)]
+    constants, ranges = _lines(whole.constants, 4), ""
     largest = f"order(np.{real}(np.inf).view(np.{integer}))"
     smallest = f"order(np.{real}(-np.inf).view(np.{integer}))"
     updates = []
@@ -105,22 +131,54 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str) -> 
             f"        low_{q} = min(low_{q}, key)\n        high_{q} = max(high_{q}, key)\n",
             f"        u[{q}, i] = {derivative}\n",
         ]
+    if changing:
+        # Σ f once more, with the parameters there were before.
+        second = _renamed(alone, [f"p_{name}" for name in density.parameters])
+        parameters += [
+            (f"p_{name}_b", f"p[{len(density.parameters) + j}]") for j, name in enumerate(density.parameters)
+        ]
+        constants += _lines(second.constants, 4)
+        ranges = "    before = 0.0\n"
+        updates.insert(0, _lines(second.temporaries, 8) + f"        before += np.float64({second.results[0]})\n")
     ends = [(1 + 2 * q, f"low_{q}") for q, _ in fields] + [(2 + 2 * q, f"high_{q}") for q, _ in fields]
     return _PYTHON.format(
         integer=integer,
         sign_shift=bits - 1,
         low_bits=hex(2 ** (bits - 1) - 1),
-        parameters=_lines([(f"p_{name}", f"p[{j}]") for j, name in enumerate(density.parameters)], 4),
-        constants=_lines(whole.constants, 4),
-        ranges="".join(f"    low_{q} = {largest}\n    high_{q} = {smallest}\n" for q, _ in fields),
-        loads=_lines([(f"v_{name}", f"u[{q}, i]") for q, name in fields], 8),
+        arguments="u, frozen, p" if frozen else "u, p",
+        parameters=_lines(parameters, 4),
+        constants=constants,
+        ranges=ranges + "".join(f"    low_{q} = {largest}\n    high_{q} = {smallest}\n" for q, _ in fields),
+        loads=_lines(loads, 8),
         temporaries=_lines(whole.temporaries, 8),
         density=whole.results[0],
         updates="".join(updates),
-        stores="".join(f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends)),
+        stores="".join(f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends))
+        + (f"    sums[{1 + 2 * count}] = before\n" if changing else ""),
         energy_constants=_lines(alone.constants, 4),
         energy_temporaries=_lines(alone.temporaries, 8),
         energy_density=alone.results[0],
+    )
+
+
+def _renamed(code: Code, parameters: Sequence[str]) -> Code:
+    """The same statements with `_b` behind the names they define and behind `parameters`."""
+    names = [*parameters, *(name for name, _ in (*code.constants, *code.temporaries))]
+    if not names:
+        return code
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+
+    def rename(text: str) -> str:
+        return pattern.sub(r"\g<1>_b", text)
+
+    def both(statements: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        return tuple((rename(name), rename(body)) for name, body in statements)
+
+    return replace(
+        code,
+        constants=both(code.constants),
+        temporaries=both(code.temporaries),
+        results=tuple(rename(text) for text in code.results),
     )
 
 

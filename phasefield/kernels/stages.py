@@ -42,10 +42,12 @@ class Stage:
 
     result: quantity → coefficient of the stage's value.
     error: quantity → coefficient of an estimate of the local error, or empty. A last stage has it if the scheme has.
+    time: the moment within the step, between 0 and 1, whose value the stage approximates.
     """
 
     result: Mapping[str, str]
     error: Mapping[str, str] = field(default_factory=dict)
+    time: float = 1.0
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -82,7 +84,8 @@ def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = Fals
 
 
 @cache
-def _dependency() -> str:
+def dependency() -> str:
+    """A hash of what the generated kernels call, so that they are compiled anew when it changes."""
     return hashlib.sha256(Path(__file__).with_name("cpu.py").read_bytes()).hexdigest()
 
 
@@ -170,7 +173,7 @@ def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) ->
     used = {a for _, a in program.loads} | {a for a, _ in program.stores}
     rows = [a for a in arguments[2 : arguments.index("k0")] if a in used]
     lines = [
-        f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {_dependency()}."""',
+        f'"""Stage {number} of a time scheme. Depends on kernels/cpu.py {dependency()}."""',
         "from numba import njit",
         "from phasefield.kernels.cpu import gradient_symbol, phi_functions, unless_still",
         "",

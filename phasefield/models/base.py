@@ -9,12 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from phasefield.energy.term import Term
+
+if TYPE_CHECKING:
+    from phasefield.spectral.grid import Grid
 
 
 class Strict(BaseModel):
@@ -50,6 +53,30 @@ def non_conserved(mobility: float) -> Kinetics:
     return Kinetics(constant=mobility)
 
 
+class Coupling(Protocol):
+    """A matrix symbol Λ_pq(k) and the uniform loads that go with it.
+
+    The energy of a state is V [½ Σ_{k≠0} φ̂*·Λ(k)·φ̂ + ½ φ̄·M φ̄ − g·φ̄ + c]: M the symbol at k = 0, g and c the loads,
+    which may depend on time.
+    """
+
+    def symbol(self, grid: Grid, indices: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Λ (…, N, N) at signed mode numbers along x[, y[, z]]; what it holds at k = 0 is not used."""
+        ...
+
+    def mean_symbol(self, time: float) -> np.ndarray:
+        """M (N, N)."""
+        ...
+
+    def drive(self, time: float) -> np.ndarray:
+        """g (N)."""
+        ...
+
+    def constant(self, time: float) -> float:
+        """c."""
+        ...
+
+
 class Model(ABC):
     """A free energy and the kinetics of its fields; built from validated parameters.
 
@@ -73,6 +100,44 @@ class Model(ABC):
     @abstractmethod
     def terms(self) -> tuple[Term, ...]:
         """The free energy, term by term."""
+
+    # --- what only some models have -----------------------------------------------------------------------------
+
+    @property
+    def coupling(self) -> Coupling | None:
+        """A matrix symbol that couples all fields, such as elastic misfit; they then share kinetics and κ."""
+        return None
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Names of given fields that stand in the pointwise formula behind the model's own and do not move."""
+        return ()
+
+    def frozen_fields(self, grid: Grid) -> dict[str, np.ndarray]:
+        """Their values, in grid shape."""
+        return {}
+
+    @property
+    def changing(self) -> bool:
+        """Whether `parameters_at` depends on time."""
+        return False
+
+    def parameters_at(self, time: float) -> dict[str, float]:
+        """Parameters of the pointwise formula that change with time; the others keep their values."""
+        return {}
+
+    @property
+    def events(self) -> tuple[float, ...]:
+        """Times at which a schedule has a corner: a step ends there."""
+        return ()
+
+    def record_names(self) -> tuple[str, ...]:
+        """Names of what the model adds to the history."""
+        return ()
+
+    def records(self, time: float, means: np.ndarray) -> dict[str, float]:
+        """Their values, from the time and the means of the fields."""
+        return {}
 
     @property
     def laplacian(self) -> str:

@@ -32,11 +32,19 @@ class Split:
         self.bulk = pointwise[0]
         self.density: Expression = pointwise[0].pointwise  # type: ignore[assignment]
         self.derivatives: list[Expression] = [self.density.derivative(name) for name in self.names]
+        self.coupling = model.coupling
+        kinetics = {model.fields[n] for n in self.names}
+        if self.coupling is not None and (len(kinetics) > 1 or np.ptp(self.kappa) > 0.0):
+            raise ValueError("fields coupled by a matrix symbol share their kinetics and gradient energy")
 
     @cached_property
     def parameters(self) -> np.ndarray:
         """Values of the formula's parameters, in the order `density.parameters`."""
-        values = self.bulk.parameter_values()
+        return self.parameters_at(0.0)
+
+    def parameters_at(self, time: float) -> np.ndarray:
+        """The same at another time, for models whose parameters change."""
+        values = {**self.bulk.parameter_values(), **self.model.parameters_at(time)}
         return np.array([values[name] for name in self.density.parameters], dtype=float)
 
     @cached_property
@@ -50,24 +58,55 @@ class Split:
         columns = [[k.constant for k in kinetics], [k.laplacian for k in kinetics], self.kappa, [0.0] * len(kinetics)]
         return np.array(columns, dtype=float).T.copy()
 
-    def curvature(self, ranges: Sequence[tuple[float, float]], *, magnitude: bool = False) -> np.ndarray:
-        """Largest ∂²f/∂φ_p² + Σ_{q≠p} |∂²f/∂φ_p∂φ_q| per field p on the box of `ranges` (Gershgorin bound).
+    def curvature(
+        self,
+        ranges: Sequence[tuple[float, float]],
+        *,
+        magnitude: bool = False,
+        frozen: Sequence[tuple[float, float]] = (),
+        time: float = 0.0,
+    ) -> np.ndarray:
+        """Largest second derivative of f per field on the box of `ranges`, of frozen fields on their own ranges.
 
-        For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several, the box is sampled on a
-        grid of about `SAMPLES` points in all.
+        For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several fields p it is the maximum
+        of ∂²f/∂φ_p² + Σ_{q≠p} |∂²f/∂φ_p∂φ_q| (Gershgorin); coupled ones, which share one S, get the largest eigenvalue of
+        the Hessian over states no further from the origin than the largest value of any field: order parameters that exclude
+        each other do not fill the corners of the box. The box is sampled on a grid of about `SAMPLES` points in all.
         """
-        count = max(3, int(SAMPLES ** (1.0 / len(ranges))))
+        count = max(3 if len(ranges) <= 6 else 2, int(SAMPLES ** (1.0 / len(ranges))))
         axes = [np.linspace(low, high, count) for low, high in ranges]
-        mesh = dict(zip(self.names, np.meshgrid(*axes, indexing="ij"), strict=True))
+        ends = [np.unique([low, high]) for low, high in frozen]
+        mesh = dict(zip((*self.names, *self.model.frozen), np.meshgrid(*axes, *ends, indexing="ij"), strict=True))
+        given = self.model.parameters_at(time)
+        if self.coupling is not None and len(self.names) > 1:
+            return self._largest_eigenvalue(ranges, mesh, given, magnitude)
         result = []
         for p in self.names:
-            bound = self._second(p, p, mesh)
+            bound = self._second(p, p, mesh, given)
             bound = np.abs(bound) if magnitude else bound
             for q in self.names:
                 if q != p:
-                    bound = bound + np.abs(self._second(p, q, mesh))
+                    bound = bound + np.abs(self._second(p, q, mesh, given))
             result.append(float(np.max(bound)))
         return np.array(result)
 
-    def _second(self, p: str, q: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        return self.bulk.second_derivative(p, q, values)  # type: ignore[attr-defined]
+    def _largest_eigenvalue(
+        self,
+        ranges: Sequence[tuple[float, float]],
+        mesh: Mapping[str, np.ndarray],
+        given: Mapping[str, float],
+        magnitude: bool,
+    ) -> np.ndarray:
+        radius = max(max(abs(low), abs(high)) for low, high in ranges)
+        near = np.hypot.reduce([mesh[n] for n in self.names]) <= 1.0001 * radius
+        states = {name: values[near] for name, values in mesh.items()}
+        hessian = np.empty((int(np.count_nonzero(near)), len(self.names), len(self.names)))
+        for i, p in enumerate(self.names):
+            for j, q in enumerate(self.names[: i + 1]):
+                hessian[:, i, j] = hessian[:, j, i] = self._second(p, q, states, given)
+        values = np.linalg.eigvalsh(hessian)
+        return np.full(len(self.names), float(np.abs(values).max() if magnitude else values.max()))
+
+    def _second(self, p: str, q: str, values: Mapping[str, np.ndarray], given: Mapping[str, float]) -> np.ndarray:
+        result = self.bulk.second_derivative(p, q, {**values, **given})  # type: ignore[attr-defined]
+        return np.broadcast_to(result, np.shape(next(iter(values.values()))))

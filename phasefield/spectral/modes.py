@@ -7,11 +7,13 @@ transform, and R longer than all rows together; what is left over is padding, wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from phasefield.kernels.coupled import components, pack
 from phasefield.spectral.grid import Grid
 from phasefield.spectral.symbols import axis_symbol
 
@@ -66,3 +68,26 @@ class Layout:
         alone = (x == 0) | ((nx % 2 == 0) & (x == nx // 2))
         weight = np.where(valid, np.where(alone, 1.0, 2.0), 0.0)
         return Modes(k0, kr, weight)
+
+    def pack(self, fields: int, symbol: Callable[..., np.ndarray]) -> np.ndarray:
+        """A matrix symbol as `kernels.coupled.pack` stores it, (components, n0, R), for the whole layout.
+
+        `symbol(x[, y[, z]])` takes signed mode numbers and returns (…, fields, fields). Padding gets the symbol 0.
+        """
+        x, middle = self.mode_index
+        valid = x >= 0
+        columns = [np.where(valid, x, 0)]
+        if self.grid.dimensions == 3:
+            columns.append(_signed(np.where(valid, middle, 0), self.grid.axes[1].cells))
+        n0 = slow_axes(self.grid)[0]
+        result = np.empty((components(fields), n0, self.columns))
+        for a in range(n0):
+            slow = [_signed(np.full(self.columns, a), n0)] if self.grid.dimensions > 1 else []
+            matrices = symbol(*columns, *slow)
+            result[:, a] = pack(np.where(valid[:, None, None], matrices, 0.0))
+        return result
+
+
+def _signed(index: np.ndarray, cells: int) -> np.ndarray:
+    """Mode numbers in −N/2 … N/2; N/2 itself stays positive."""
+    return np.where(index > cells // 2, index - cells, index)

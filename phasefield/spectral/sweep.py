@@ -16,7 +16,7 @@ in order: the bits of a run do not depend on the number of threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -99,8 +99,6 @@ class Sweep:
     `sums_width`, how many numbers a kernel may add up per block.
     """
 
-    sums_width = 16
-
     def __init__(
         self,
         grid: Grid,
@@ -113,6 +111,7 @@ class Sweep:
     ):
         block_bytes = block_bytes or cache_block_bytes()
         self.grid, self.fields, self.engine, self.kernels = grid, fields, engine, kernels
+        self.sums_width = max(16, 2 + 2 * fields)
         self.dtype = np.dtype(dtype)
         self.complex_dtype = np.result_type(self.dtype, np.complex64)
         nx = grid.axes[0].cells
@@ -203,10 +202,13 @@ class Sweep:
         self._pool.run(work, self._column_blocks)
         return self.sums[: self._column_blocks].sum(axis=0)
 
-    def real_pass(self, pointwise: Callable, parameters: np.ndarray) -> np.ndarray:
+    def real_pass(
+        self, pointwise: Callable, parameters: np.ndarray, frozen: Sequence[np.ndarray] | None = None
+    ) -> np.ndarray:
         """Rows or planes: inverse transform, pointwise(u, parameters, sums), forward transform.
 
-        Returns the per-block sums, shape (blocks, sums_width): what `pointwise` wrote.
+        With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters,
+        sums). Returns the per-block sums, shape (blocks, sums_width): what `pointwise` wrote.
         """
 
         def work(thread: int, first: int, last: int) -> None:
@@ -214,12 +216,28 @@ class Sweep:
                 rows = self._rows[b]
                 u, u_flat = self._row_buffers[thread][self._row_tail(b)]
                 self.engine.real_backward(rows, self._row_axes, u)
-                pointwise(u_flat, parameters, self.sums[b])
+                if frozen is None:
+                    pointwise(u_flat, parameters, self.sums[b])
+                else:
+                    pointwise(u_flat, frozen[b], parameters, self.sums[b])
                 self.engine.real_forward(u, self._row_axes, rows)
 
         self.sums[:] = 0.0
         self._pool.run(work, self._row_blocks)
         return self.sums[: self._row_blocks]
+
+    def freeze(self, fields: np.ndarray) -> list[np.ndarray]:
+        """Real fields (number, *grid.shape) cut into the blocks of a real pass, (number, cells of the block) each."""
+        cut = np.asarray(fields, self.dtype).reshape(len(fields), self._n0, -1)
+        height = self.block_rows
+        blocks = (cut[:, b * height : (b + 1) * height] for b in range(self._row_blocks))
+        return [np.ascontiguousarray(block).reshape(len(fields), -1) for block in blocks]
+
+    def couple(self, packed: np.ndarray) -> np.ndarray:
+        """Numbers per mode (components, n0, R) in the layout of stage kernels: one entry for either part of a mode."""
+        count = packed.shape[0]
+        split = packed.reshape(count, self._n0, self._column_blocks, self.block_columns).transpose(0, 2, 1, 3)
+        return np.repeat(split.astype(self.dtype), 2, axis=-1)
 
     def forward(self, u: np.ndarray, u_hat: np.ndarray) -> None:
         """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""

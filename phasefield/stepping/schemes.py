@@ -56,7 +56,7 @@ class Scheme:
 
     def without_error(self) -> Scheme:
         """The same scheme for fixed steps: no error estimate, and no memory of the step before that only it needed."""
-        stages = tuple(Stage(stage.result) for stage in self.stages)
+        stages = tuple(replace(stage, error={}) for stage in self.stages)
         return replace(self, stages=stages, start=self.start if is_multistep(stages) else ())
 
     def linear_step(
@@ -214,8 +214,8 @@ ETDRK4 = register("scheme", "etdrk4")(
         order=4,
         # The published third stage starts from the first one; e^{z/2} φ₁(z/2)/2 = φ₁(z) − φ₁(z/2)/2 puts it in terms of u.
         stages=(
-            Stage({"u": "exp_h", "N0": "phi1_h/2"}),
-            Stage({"u": "exp_h", "N1": "phi1_h/2"}),
+            Stage({"u": "exp_h", "N0": "phi1_h/2"}, time=0.5),
+            Stage({"u": "exp_h", "N1": "phi1_h/2"}, time=0.5),
             Stage({"u": "exp_z", "N0": "phi1 - phi1_h", "N2": "phi1_h"}),
             Stage(
                 {

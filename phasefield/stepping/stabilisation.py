@@ -33,6 +33,7 @@ class Stabilisation:
         curvature: largest f″ per field on given ranges, see `Split.curvature`.
         share: S over max f″ that the scheme asks for.
         fixed: the user's S, or None.
+        changing: whether f itself changes with time; every look may then raise S, too.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Stabilisation:
         curvature: Callable[[Sequence[tuple[float, float]]], np.ndarray],
         share: float = 0.5,
         fixed: float | None = None,
+        changing: bool = False,
     ):
-        self._curvature, self._share, self._fixed = curvature, share, fixed
+        self._curvature, self._share, self._fixed, self._changing = curvature, share, fixed, changing
         self.ranges: list[tuple[float, float]] = []
         self.values = np.zeros(0)
 
@@ -54,7 +56,8 @@ class Stabilisation:
             return False
         ranges = [(a - MARGIN * (b - a), b + MARGIN * (b - a)) for a, b in attained]
         values = self._evaluate(attained)
-        if inside and np.all(self.values <= TOO_LARGE * values):
+        enough = not self._changing or bool(np.all(self.values >= values / SAFETY))
+        if inside and enough and np.all(self.values <= TOO_LARGE * values):
             return False
         changed = not np.array_equal(self.values, values)
         self.ranges, self.values = ranges, values

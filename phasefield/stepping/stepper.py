@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.kernels.coupled import coupling_energy, pack
 from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
 from phasefield.models.split import Split
 from phasefield.stepping.schemes import Scheme
@@ -21,19 +22,24 @@ from phasefield.stepping.schemes import Scheme
 
 @dataclass(frozen=True)
 class Energies:
-    """Energies of a state, integrated over the box."""
+    """Energies of a state, integrated over the box.
+
+    coupling: that of a matrix symbol with its loads, of elastic misfit for example; terms: sum of the magnitudes of its parts.
+    """
 
     bulk: float
     gradient: float
+    coupling: float = 0.0
+    terms: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.bulk + self.gradient
+        return self.bulk + self.gradient + self.coupling
 
     @property
     def scale(self) -> float:
         """A magnitude against which round-off in `total` is measured."""
-        return abs(self.bulk) + abs(self.gradient)
+        return abs(self.bulk) + abs(self.gradient) + self.terms
 
 
 class Stepper:
@@ -43,48 +49,78 @@ class Stepper:
         self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
         self.modes = sweep.modes(split.model.laplacian)
         self.rates = split.rates()
-        pointwise = backend.compile_pointwise(split.density, split.derivatives)
+        pointwise = backend.compile_pointwise(split.density, split.derivatives, split.model.changing)
         self._potential = pointwise.potential
         self._parameters = backend.to_device(split.parameters)
+        self._frozen: Any = None
+        self.frozen_ranges: list[tuple[float, float]] = []
+        if split.model.frozen:
+            fields = split.model.frozen_fields(sweep.grid)
+            self.frozen_ranges = [(float(fields[n].min()), float(fields[n].max())) for n in split.model.frozen]
+            self._frozen = sweep.freeze(np.stack([fields[n] for n in split.model.frozen]))
         # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
         geometry = (self.modes.k0, self.modes.kr, self.modes.weight)
         self._k0, self._kr, self._weight = (backend.to_device(a, np.float64) for a in geometry)
         multistep = scheme.multistep
-        self._stages = backend.compile_stages(scheme.stages, multistep)
-        self._start = backend.compile_stages(scheme.start, multistep)
-        self._geometry = sweep.stage_geometry(self.modes)
+        self._compile(multistep)
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
         self._slots = [sweep.empty_hat() for _ in range(kept_slots(scheme.stages, multistep))]
         # State and size of the step before; its F̂ is in the slot. This is what a multistep scheme looks back at.
         self._previous = [sweep.empty_hat()] if multistep else []
         self._last_dt = 0.0
+        # Times of the state, of the step before and of the state that waits for `accept`.
+        self.time = self._previous_time = self._attempted_time = 0.0
         # A step overwrites the F̂ of the step before; a rejected one leaves it to be evaluated again.
         self._slot_spoilt = False
         fields = len(split.names)
         self.energies = Energies(math.nan, math.nan)
         self.ranges: list[tuple[float, float]] = [(math.nan, math.nan)] * fields
         self._candidate = self.energies, self.ranges
+        self._energy_change = math.nan
+
+    def _compile(self, multistep: bool) -> None:
+        """Kernels of the stages; with a coupling, its eigenvalues and eigenvectors at every mode."""
+        backend, scheme, sweep, coupling = self.backend, self.scheme, self.sweep, self.split.coupling
+        geometry = sweep.stage_geometry(self.modes)
+        self._coupling: Any = None
+        if coupling is None:
+            self._stages = backend.compile_stages(scheme.stages, multistep)
+            self._start = backend.compile_stages(scheme.start, multistep)
+            self._geometry = geometry
+            return
+        fields = len(self.split.names)
+        self._stages = backend.compile_coupled_stages(scheme.stages, fields, multistep)
+        self._start = backend.compile_coupled_stages(scheme.start, fields, multistep)
+        self._coupling = sweep.couple(sweep.layout.pack(fields, lambda *m: coupling.symbol(sweep.grid, m)))
+        self._drive, self._mean_symbol = np.zeros(fields), np.zeros((fields, fields))
+        self._set_mean_symbol(coupling.mean_symbol(0.0))
+        self._geometry = (*geometry, self._coupling, self._drive)
 
     # --- state --------------------------------------------------------------------------------------------------
 
-    def set_state(self, u: np.ndarray) -> None:
+    def set_state(self, u: np.ndarray, time: float = 0.0) -> None:
         """Start from real fields, shape (fields, *grid.shape)."""
+        self.time = time
         self.sweep.forward(u, self.state_hat)
         self._last_dt = 0.0
         self._slot_spoilt = False
         self.restore()
-        self.energies, self.ranges = self._evaluated(self._gradient_energy())
+        self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """Everything the next step depends on: Fourier arrays on the host, and the size of the last step."""
         arrays = {"state_hat": self.state_hat}
         if self._previous and self._last_dt:
             arrays |= {"previous_hat": self._previous[0], "previous_explicit": self._slots[0]}
-        return {name: self.backend.to_host(a) for name, a in arrays.items()}, {"last_dt": self._last_dt}
+        numbers = {"last_dt": self._last_dt, "time": self.time, "previous_time": self._previous_time}
+        return {name: self.backend.to_host(a) for name, a in arrays.items()}, numbers
 
-    def restore_checkpoint(self, arrays: Mapping[str, np.ndarray], last_dt: float) -> None:
+    def restore_checkpoint(
+        self, arrays: Mapping[str, np.ndarray], last_dt: float, time: float = 0.0, previous_time: float = 0.0
+    ) -> None:
         """Go on from a checkpoint of the same grid and device, bit for bit."""
+        self.time, self._previous_time = time, previous_time
         xp = self.backend.xp
         self.state_hat[...] = xp.asarray(arrays["state_hat"])
         if self._previous and last_dt:
@@ -93,7 +129,7 @@ class Stepper:
         self._slot_spoilt = False
         self._last_dt = last_dt
         self.restore()
-        self.energies, self.ranges = self._evaluated(self._gradient_energy())
+        self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
 
     def real_state(self) -> Any:
         """The fields in real space, a new array (fields, *grid.shape) on the device."""
@@ -113,11 +149,18 @@ class Stepper:
 
     # --- steps --------------------------------------------------------------------------------------------------
 
-    def attempt(self, dt: float, stabilisation: np.ndarray, error_limit: np.ndarray | None = None) -> float | None:
+    def attempt(
+        self,
+        dt: float,
+        stabilisation: np.ndarray,
+        error_limit: np.ndarray | None = None,
+        *,
+        end: float | None = None,
+    ) -> float | None:
         """Try a step; returns max over fields of error / error_limit, or None without error estimate.
 
         The new state waits for `accept`. When the error exceeds its limit the evaluation of the new state is skipped:
-        only `restore` may follow.
+        only `restore` may follow. `end` is the time at the end of the step where time + dt would round it.
         """
         self.rates[:, STABILISATION] = stabilisation
         view = self.sweep.real_view
@@ -125,31 +168,46 @@ class Stepper:
         previous = tuple(view(a) for a in self._previous)
         ratio = dt / self._last_dt if self._last_dt else 1.0
         geometry = (*self._geometry, self.rates, dt, ratio)
-        stages, estimated = self._stages, error_limit is not None and self.scheme.estimates_error
+        kernels, stages = self._stages, self.scheme.stages
+        estimated = error_limit is not None and self.scheme.estimates_error
         if previous and not self._last_dt:
             # The first step of a multistep scheme has nothing to compare itself with.
-            stages, estimated = self._start, False
+            kernels, stages, estimated = self._start, self.scheme.start, False
         error = None
         self._slot_spoilt = bool(previous) and self._last_dt > 0.0
-        sums = np.zeros(0)
-        for i, kernel in enumerate(stages):
+        self._attempted_dt = dt
+        self._attempted_time = self.time + dt if end is None else end
+        sums, moment = np.zeros(0), self.time
+        for i, (kernel, stage) in enumerate(zip(kernels, stages, strict=True)):
+            if self._coupling is not None:
+                self._drive[:] = self.split.coupling.drive(moment)
             arguments = (base, value, *slots[: i + 1], *previous, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
-            if i == len(stages) - 1:
+            last = i == len(stages) - 1
+            if last:
                 sums = self.backend.to_host(sums)
                 if estimated:
                     error = float(np.max(np.sqrt(sums[: len(self.split.names)]) / error_limit))
                     if not error <= 1.0:
                         return error
-            self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
-        self._candidate = self._evaluated(self.sweep.grid.volume * float(sums[len(self.split.names)]))
-        self._attempted_dt = dt
+            moment = self._attempted_time if last else self.time + stage.time * dt
+            self._real_pass(moment)
+        quadratic = self.sweep.grid.volume * sums[len(self.split.names) :][:2]
+        *self._candidate, before = self._evaluated(
+            float(quadratic[0]), float(quadratic[1:].sum()), self._value_hat, self._attempted_time
+        )
+        self._energy_change = before - self.energies.total
         return error
 
     @property
     def candidate_energies(self) -> Energies:
         """Energies of the state that waits for `accept`."""
         return self._candidate[0]
+
+    @property
+    def energy_change(self) -> float:
+        """By how much the attempted step changes the energy, loads and parameters kept as they were at its beginning."""
+        return self._energy_change
 
     def accept(self) -> None:
         """The attempted state becomes the state."""
@@ -158,7 +216,9 @@ class Stepper:
             # The old state becomes the step before; the array of the one before that is free.
             self._previous[0], self._value_hat = self._value_hat, self._previous[0]
             self._last_dt = self._attempted_dt
+            self._previous_time = self.time
             self._slot_spoilt = False
+        self.time = self._attempted_time
         self.energies, self.ranges = self._candidate
 
     def restore(self) -> None:
@@ -168,34 +228,80 @@ class Stepper:
         evaluating it again now and then is cheaper than a further array for every run.
         """
         if self._slot_spoilt:
-            self._evaluate(self._previous[0])
+            self._evaluate(self._previous[0], self._previous_time)
             kernel = self.backend.kernels.store_block
             self.sweep.spectral_pass(kernel, (self.sweep.real_view(self._slots[0]),), backward=False)
+            if self._coupling is not None:
+                slot = self._slots[0].reshape(len(self.split.names), -1)
+                slot[:, 0] -= self.split.coupling.drive(self._previous_time)
             self._slot_spoilt = False
-        self._evaluate(self.state_hat)
+        self._evaluate(self.state_hat, self.time)
 
-    def _evaluate(self, u_hat: Any) -> None:
-        """`work` = half-transformed F(u)."""
+    def change_control(self, symbol: np.ndarray) -> None:
+        """Another symbol at k = 0, from now on; a multistep scheme starts anew."""
+        self._set_mean_symbol(symbol)
+        self._last_dt = 0.0
+        self._slot_spoilt = False
+        self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
+
+    def _set_mean_symbol(self, symbol: np.ndarray) -> None:
+        self._mean_symbol[:] = symbol
+        self._coupling[:, 0, 0, :2] = pack(symbol)[:, None]
+
+    # --- evaluation ---------------------------------------------------------------------------------------------
+
+    def _evaluate(self, u_hat: Any, time: float) -> None:
+        """`work` = half-transformed F(u) with the parameters at `time`."""
         self.sweep.load(u_hat)
-        self._bulk_sums = self.sweep.real_pass(self._potential, self._parameters)
+        self._real_pass(time)
 
-    def _evaluated(self, gradient: float) -> tuple[Energies, list[tuple[float, float]]]:
-        """Energies and ranges from the sums of the last real pass."""
+    def _real_pass(self, time: float) -> None:
+        parameters = self._parameters
+        if self.split.model.changing:
+            both = [self.split.parameters_at(time), self.split.parameters_at(self.time)]
+            parameters = self.backend.to_device(np.concatenate(both))
+        extra = () if self._frozen is None else (self._frozen,)
+        self._bulk_sums = self.sweep.real_pass(self._potential, parameters, *extra)
+
+    def _evaluated(
+        self, gradient: float, coupling: float, u_hat: Any, time: float
+    ) -> tuple[Energies, list[tuple[float, float]], float]:
+        """Energies at `time`, ranges, and the total energy under the conditions of the state's own time.
+
+        From the sums of the last real pass; `gradient` and `coupling` are the quadratic energies of `u_hat`.
+        """
         sums = self.backend.to_host(self._bulk_sums)
-        bulk = float(sums[:, 0].sum()) * self.sweep.grid.cell_volume
-        ranges = [
-            (float(sums[:, 1 + 2 * q].min()), float(sums[:, 2 + 2 * q].max())) for q in range(len(self.split.names))
-        ]
-        return Energies(bulk, gradient), ranges
+        fields, cell = len(self.split.names), self.sweep.grid.cell_volume
+        bulk = float(sums[:, 0].sum()) * cell
+        bulk_before = float(sums[:, 1 + 2 * fields].sum()) * cell if self.split.model.changing else bulk
+        ranges = [(float(sums[:, 1 + 2 * q].min()), float(sums[:, 2 + 2 * q].max())) for q in range(fields)]
+        loads, loads_before = self._load_energy(u_hat, time), self._load_energy(u_hat, self.time)
+        energies = Energies(bulk, gradient, coupling + loads, coupling + abs(loads))
+        return energies, ranges, bulk_before + gradient + coupling + loads_before
 
-    def _gradient_energy(self) -> float:
-        view = self.sweep.real_view(self.state_hat)
-        return self.sweep.grid.volume * sum(
-            self.backend.kernels.gradient_energy(view, q, self._k0, self._kr, self._weight, self.rates[q, GRADIENT])
+    def _load_energy(self, u_hat: Any, time: float) -> float:
+        """V (c − g·ū) at `time`."""
+        coupling = self.split.coupling
+        if coupling is None:
+            return 0.0
+        means = u_hat.reshape(len(self.split.names), -1)[:, 0].real
+        return self.sweep.grid.volume * float(coupling.constant(time) - coupling.drive(time) @ means)
+
+    def _quadratic_energies(self) -> tuple[float, float]:
+        """Gradient energy, and that of the coupling without its loads."""
+        view, kernels = self.sweep.real_view(self.state_hat), self.backend.kernels
+        gradient = sum(
+            kernels.gradient_energy(view, q, self._k0, self._kr, self._weight, self.rates[q, GRADIENT])
             for q in range(len(self.split.names))
         )
+        coupling = 0.0
+        if self._coupling is not None:
+            coupling = coupling_energy(view, self._coupling, self._weight)
+        return self.sweep.grid.volume * gradient, self.sweep.grid.volume * coupling
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of the state, the stages and the sweep's buffers."""
-        return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes
+        """Bytes of the state, the stages, the coupling, frozen fields and the sweep's buffers."""
+        extra = 0 if self._coupling is None else self._coupling.nbytes
+        extra += sum(block.nbytes for block in self._frozen or ())
+        return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes + extra
