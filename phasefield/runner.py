@@ -92,10 +92,12 @@ class _History:
 
 def history_names(simulation: Simulation) -> list[str]:
     """Columns of `/history`."""
-    names = ["time", "step_size", "energy", "energy_bulk", "energy_gradient", "energy_increase"]
+    names = ["time", "step_size", "energy", "energy_bulk", "energy_gradient", "energy_increase", "dissipation"]
+    if simulation.model.coupling is not None:
+        names.append("energy_elastic")
     for field in simulation.split.names:
         names += [f"{what}_{field}" for what in ("mean", "min", "max", "drift", "stabilisation")]
-    return [*names, "steps", "rejected_steps"]
+    return [*names, *simulation.model.record_names(), "steps", "rejected_steps"]
 
 
 def history_row(simulation: Simulation) -> dict[str, float]:
@@ -109,9 +111,14 @@ def history_row(simulation: Simulation) -> dict[str, float]:
         "energy_bulk": energies.bulk,
         "energy_gradient": energies.gradient,
         "energy_increase": counters.largest_energy_increase,
+        "dissipation": simulation.dissipation,
         "steps": counters.steps,
         "rejected_steps": counters.rejected,
     }
+    if simulation.model.coupling is not None:
+        row["energy_elastic"] = energies.coupling
+    means = np.array([stepper.mean(q) for q in range(len(simulation.split.names))])
+    row |= simulation.model.records(simulation.time, means, stepper.phase)
     for q, field in enumerate(simulation.split.names):
         low, high = stepper.ranges[q]
         values = (stepper.mean(q), low, high, counters.largest_mean_drift[q], simulation.stabilisation.values[q])

@@ -99,7 +99,7 @@ class Simulation:
             self.backend.dtype,
         )
         self.engine = self.sweep.engine
-        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend)
+        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, fixed_fields(scenario))
         self.stabilisation = Stabilisation(
             self._curvature, self.scheme.stabilisation, settings.stabilisation, self.model.changing
         )
@@ -195,6 +195,9 @@ class Simulation:
             self._step(target)
             if on_step is not None:
                 on_step(self)
+            coupling = self.model.coupling
+            if coupling is not None and coupling.phase(self.time) != self.stepper.phase:
+                self.stepper.enter_phase(coupling.phase(self.time))
             if self.time == target:
                 for observer, event in zip(observers, events, strict=True):
                     if event <= moment:
@@ -314,6 +317,7 @@ class Simulation:
             "stabilisation": {"ranges": self.stabilisation.ranges, "values": self.stabilisation.values.tolist()},
             "initial_means": self.initial_means,
             "energies": [self.energies.bulk, self.energies.gradient],
+            "dissipation": self.dissipation,
             "threads": self.sweep.threads,
             "fft_engine": self.engine.name,
         }
@@ -326,11 +330,19 @@ class Simulation:
 
 def initial_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:
     """The initial condition of every field in grid shape."""
-    settings = scenario.settings
+    return _given(scenario, {name: scenario.settings.initial[name] for name in scenario.model.fields})
+
+
+def fixed_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:
+    """The fixed fields that the scenario gives, in grid shape."""
+    return _given(scenario, scenario.settings.fixed)
+
+
+def _given(scenario: LoadedScenario, sources: Mapping[str, Any]) -> dict[str, np.ndarray]:
     try:
         return {
-            name: evaluate(settings.initial[name], name, scenario.grid, settings.seed, scenario.folder)
-            for name in scenario.model.fields
+            name: evaluate(source, name, scenario.grid, scenario.settings.seed, scenario.folder)
+            for name, source in sources.items()
         }
     except InputError as error:
         raise scenario.located(error) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +23,20 @@ class BulkEnergy(Term):
         expression: the density f as a parsed formula in the fields.
         parameters: values of the formula's parameters.
         fields: names of the fields among the formula's variables.
+        frozen: names of its other variables, which do not move; where a state does not hold them they are 0.
     """
 
     name = "bulk"
 
-    def __init__(self, expression: Expression, parameters: Mapping[str, float], fields: tuple[str, ...]):
-        self.expression, self.parameters, self.fields = expression, dict(parameters), fields
+    def __init__(
+        self,
+        expression: Expression,
+        parameters: Mapping[str, float],
+        fields: tuple[str, ...],
+        frozen: tuple[str, ...] = (),
+    ):
+        self.expression, self.parameters = expression, dict(parameters)
+        self.fields, self.frozen = fields, frozen
 
     @property
     def pointwise(self) -> Expression:
@@ -38,18 +46,24 @@ class BulkEnergy(Term):
         return self.parameters
 
     def density(self, state: State, grid: Grid) -> np.ndarray:
-        return self.expression.evaluate(**{f: state[f] for f in self.fields}, **self.parameters)
+        return self.expression.evaluate(**self._values(state))
 
     def derivative(self, state: State, grid: Grid) -> dict[str, np.ndarray]:
-        values = {**{f: state[f] for f in self.fields}, **self.parameters}
+        values = self._values(state)
         return {f: self.expression.derivative(f).evaluate(**values) for f in self.fields}
+
+    def _values(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        given = {f: state.get(f, 0.0) for f in self.frozen}
+        return {**{f: state[f] for f in self.fields}, **given, **self.parameters}
 
     def second_derivative(self, first: str, second: str, values: Mapping[str, np.ndarray | float]) -> np.ndarray:
         """∂²f/∂φ_first∂φ_second at given field values, which may also hold other values of the parameters."""
         expression = self.expression.derivative(first).derivative(second)
-        return np.asarray(expression.evaluate(**{**self.parameters, **values}))
+        return np.asarray(expression.evaluate(**{**dict.fromkeys(self.frozen, 0.0), **self.parameters, **values}))
 
-    def hessian(self, base: Mapping[str, float], k2: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    def hessian(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> dict[tuple[str, str], np.ndarray]:
         values = {f: base[f] for f in self.fields}
         return {
             (a, b): float(self.second_derivative(a, b, values)) * np.ones_like(k2)

@@ -62,7 +62,9 @@ class GradientEnergy(Term):
         u_hat = self.symbol(symbol_on_grid(grid, self.laplacian)) * np.fft.rfftn(u)
         return {self.field: np.fft.irfftn(u_hat, s=u.shape, axes=range(u.ndim))}
 
-    def hessian(self, base: Mapping[str, float], k2: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    def hessian(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> dict[tuple[str, str], np.ndarray]:
         return {(self.field, self.field): self.symbol(k2)}
 
     def gradient_coefficient(self, field: str) -> float:

@@ -36,8 +36,13 @@ class Term(ABC):
         """δF/δφ of every field the term depends on, shape `grid.shape` each."""
 
     @abstractmethod
-    def hessian(self, base: Mapping[str, float], k2: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
-        """Linear symbol of the derivative about a uniform base state: δ²F for every pair of fields, over k̃²."""
+    def hessian(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> dict[tuple[str, str], np.ndarray]:
+        """Linear symbol of the derivative about a uniform base state: δ²F for every pair of fields, over k̃².
+
+        `direction`: the unit vector k/|k| (3,), for terms that depend on it.
+        """
 
     def energy(self, state: State, grid: Grid) -> float:
         """∫ density dV by the midpoint rule (spectrally accurate on periodic grids)."""

@@ -64,15 +64,19 @@ class Coupling(Protocol):
         """Λ (…, N, N) at signed mode numbers along x[, y[, z]]; what it holds at k = 0 is not used."""
         ...
 
-    def mean_symbol(self, time: float) -> np.ndarray:
+    def phase(self, time: float) -> int:
+        """Number of the stretch of time with one M that `time` lies in; a corner belongs to the later one."""
+        ...
+
+    def mean_symbol(self, phase: int) -> np.ndarray:
         """M (N, N)."""
         ...
 
-    def drive(self, time: float) -> np.ndarray:
+    def drive(self, time: float, phase: int) -> np.ndarray:
         """g (N)."""
         ...
 
-    def constant(self, time: float) -> float:
+    def constant(self, time: float, phase: int) -> float:
         """c."""
         ...
 
@@ -88,8 +92,9 @@ class Model(ABC):
     equation: ClassVar[str]
     reference: ClassVar[str]
 
-    def __init__(self, parameters: Any):
-        self.parameters = parameters
+    def __init__(self, parameters: Any, dimensions: int = 3, fixed: frozenset[str] = frozenset()):
+        """`dimensions` of the grid; `fixed`, names of the fixed fields that the scenario gives."""
+        self.parameters, self.dimensions, self.fixed = parameters, dimensions, fixed
 
     @property
     @abstractmethod
@@ -108,13 +113,18 @@ class Model(ABC):
         """A matrix symbol that couples all fields, such as elastic misfit; they then share kinetics and κ."""
         return None
 
-    @property
-    def frozen(self) -> tuple[str, ...]:
-        """Names of given fields that stand in the pointwise formula behind the model's own and do not move."""
+    @classmethod
+    def fixed_names(cls) -> tuple[str, ...]:
+        """Fields a scenario may give which do not move, such as defects."""
         return ()
 
-    def frozen_fields(self, grid: Grid) -> dict[str, np.ndarray]:
-        """Their values, in grid shape."""
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Names of what stands in the pointwise formula behind the model's fields and does not move."""
+        return ()
+
+    def frozen_fields(self, grid: Grid, fixed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Their values, in grid shape, from the fixed fields that the scenario gives."""
         return {}
 
     @property
@@ -135,24 +145,31 @@ class Model(ABC):
         """Names of what the model adds to the history."""
         return ()
 
-    def records(self, time: float, means: np.ndarray) -> dict[str, float]:
-        """Their values, from the time and the means of the fields."""
+    def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
+        """Their values, from the time, the means of the fields and the phase of the coupling."""
         return {}
+
+    def terms_at(self, time: float) -> tuple[Term, ...]:
+        """The free energy under the loads and with the parameters at `time`."""
+        return self.terms
 
     @property
     def laplacian(self) -> str:
         """Name of the discrete Laplacian all symbols of this model use."""
         return getattr(self.parameters, "laplacian", "spectral")
 
-    def growth_matrix(self, base: Mapping[str, float], k2: np.ndarray) -> np.ndarray:
+    def growth_matrix(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> np.ndarray:
         """Linearised right-hand side about a uniform state: ∂φ̂/∂t = G φ̂, shape (*k2.shape, N, N).
 
-        G_pq = −m_p(k) Σ_terms ∂²F/∂φ_p∂φ_q (k̃²).
+        G_pq = −m_p(k) Σ_terms ∂²F/∂φ_p∂φ_q (k̃², n): n (3,) matters to elastic terms alone, which take the softest
+        direction when it is not given.
         """
         names = list(self.fields)
         matrix = np.zeros((*np.shape(k2), len(names), len(names)))
         for term in self.terms:
-            for (p, q), symbol in term.hessian(base, k2).items():
+            for (p, q), symbol in term.hessian(base, k2, direction).items():
                 i, j = names.index(p), names.index(q)
                 matrix[..., i, j] -= self.fields[p].rate(k2) * symbol
         return matrix

@@ -48,9 +48,11 @@ class LoadedScenario:
     def resolved(self) -> dict[str, Any]:
         """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
         data = self.settings.model_dump(mode="json", exclude_none=True)
-        order = ["title", "model", "grid", "initial", "time", "output", "checkpoint", "seed", "precision"]
+        order = ["title", "model", "grid", "initial", "fixed", "time", "output", "checkpoint", "seed", "precision"]
         data.pop("test", None)
-        for source in data["initial"].values():
+        if not data["fixed"]:
+            data.pop("fixed")
+        for source in (*data["initial"].values(), *data.get("fixed", {}).values()):
             if isinstance(source, dict) and "file" in source:
                 source["file"] = str((self.folder / source["file"]).resolve())
         return {k: data[k] for k in sorted(data, key=lambda k: order.index(k) if k in order else len(order))}
@@ -203,6 +205,11 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
         if name not in settings.initial and not found:
             has = f"model {settings.model.name} has the field{'s' if len(fields) > 1 else ''} {', '.join(fields)}"
             found.append(Problem(("initial", name), f"is missing; {has}"))
+    valid = loaded.model.fixed_names()
+    for name in settings.fixed:
+        if name not in valid:
+            text = str(unknown("fixed field", name, valid)) if valid else f"model {settings.model.name} has no fixed fields"
+            found.append(Problem(("fixed", name), text))
     for i, name in enumerate(settings.output.fields.names or []):
         if name not in fields:
             found.append(Problem(("output", "fields", "names", i), str(unknown("field", name, fields))))

@@ -234,6 +234,9 @@ class _ScenarioBase(Strict):
     title: str | None = Field(default=None, max_length=200, description="one line for plots and reports")
     grid: GridSection = Field(description="the box")
     initial: dict[str, InitialField] = Field(description="initial condition of every field, by field name")
+    fixed: dict[str, InitialField] = Field(
+        default={}, description="fields of the model that are given and do not move, such as defects, by name"
+    )
     time: TimeSection = Field(description="end, step and scheme")
     output: OutputSection = Field(default=OutputSection(), description="what is written")
     checkpoint: CheckpointSection = Field(default=CheckpointSection(), description="when the state is saved")
@@ -269,4 +272,5 @@ Scenario = _ScenarioBase
 
 def build_model(scenario: Any) -> Model:
     """The model a validated scenario describes."""
-    return lookup("model", scenario.model.name)(scenario.model)
+    dimensions = scenario.grid.build().dimensions
+    return lookup("model", scenario.model.name)(scenario.model, dimensions, frozenset(scenario.fixed))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from phasefield.kernels.coupled import coupling_energy, pack
+from phasefield.kernels.coupled import pack
 from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
 from phasefield.models.split import Split
 from phasefield.stepping.schemes import Scheme
@@ -45,7 +45,14 @@ class Energies:
 class Stepper:
     """Arrays and kernels of a run; `attempt` a step, then `accept` or `restore`."""
 
-    def __init__(self, split: Split, scheme: Scheme, sweep: Any, backend: Any):
+    def __init__(
+        self,
+        split: Split,
+        scheme: Scheme,
+        sweep: Any,
+        backend: Any,
+        fixed: Mapping[str, np.ndarray] | None = None,
+    ):
         self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
         self.modes = sweep.modes(split.model.laplacian)
         self.rates = split.rates()
@@ -55,7 +62,7 @@ class Stepper:
         self._frozen: Any = None
         self.frozen_ranges: list[tuple[float, float]] = []
         if split.model.frozen:
-            fields = split.model.frozen_fields(sweep.grid)
+            fields = split.model.frozen_fields(sweep.grid, fixed or {})
             self.frozen_ranges = [(float(fields[n].min()), float(fields[n].max())) for n in split.model.frozen]
             self._frozen = sweep.freeze(np.stack([fields[n] for n in split.model.frozen]))
         # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
@@ -84,6 +91,7 @@ class Stepper:
         backend, scheme, sweep, coupling = self.backend, self.scheme, self.sweep, self.split.coupling
         geometry = sweep.stage_geometry(self.modes)
         self._coupling: Any = None
+        self.phase = self._previous_phase = 0
         if coupling is None:
             self._stages = backend.compile_stages(scheme.stages, multistep)
             self._start = backend.compile_stages(scheme.start, multistep)
@@ -94,7 +102,8 @@ class Stepper:
         self._start = backend.compile_coupled_stages(scheme.start, fields, multistep)
         self._coupling = sweep.couple(sweep.layout.pack(fields, lambda *m: coupling.symbol(sweep.grid, m)))
         self._drive, self._mean_symbol = np.zeros(fields), np.zeros((fields, fields))
-        self._set_mean_symbol(coupling.mean_symbol(0.0))
+        self.phase = self._previous_phase = coupling.phase(0.0)
+        self._set_mean_symbol(coupling.mean_symbol(self.phase))
         self._geometry = (*geometry, self._coupling, self._drive)
 
     # --- state --------------------------------------------------------------------------------------------------
@@ -113,14 +122,23 @@ class Stepper:
         arrays = {"state_hat": self.state_hat}
         if self._previous and self._last_dt:
             arrays |= {"previous_hat": self._previous[0], "previous_explicit": self._slots[0]}
-        numbers = {"last_dt": self._last_dt, "time": self.time, "previous_time": self._previous_time}
+        numbers: dict[str, float] = {"last_dt": self._last_dt, "time": self.time, "previous_time": self._previous_time, "phase": self.phase, "previous_phase": self._previous_phase}
         return {name: self.backend.to_host(a) for name, a in arrays.items()}, numbers
 
     def restore_checkpoint(
-        self, arrays: Mapping[str, np.ndarray], last_dt: float, time: float = 0.0, previous_time: float = 0.0
+        self,
+        arrays: Mapping[str, np.ndarray],
+        last_dt: float,
+        time: float = 0.0,
+        previous_time: float = 0.0,
+        phase: int = 0,
+        previous_phase: int = 0,
     ) -> None:
         """Go on from a checkpoint of the same grid and device, bit for bit."""
         self.time, self._previous_time = time, previous_time
+        self.phase, self._previous_phase = int(phase), int(previous_phase)
+        if self.split.coupling is not None:
+            self._set_mean_symbol(self.split.coupling.mean_symbol(phase))
         xp = self.backend.xp
         self.state_hat[...] = xp.asarray(arrays["state_hat"])
         if self._previous and last_dt:
@@ -180,7 +198,7 @@ class Stepper:
         sums, moment = np.zeros(0), self.time
         for i, (kernel, stage) in enumerate(zip(kernels, stages, strict=True)):
             if self._coupling is not None:
-                self._drive[:] = self.split.coupling.drive(moment)
+                self._drive[:] = self.split.coupling.drive(moment, self.phase)
             arguments = (base, value, *slots[: i + 1], *previous, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             last = i == len(stages) - 1
@@ -216,7 +234,7 @@ class Stepper:
             # The old state becomes the step before; the array of the one before that is free.
             self._previous[0], self._value_hat = self._value_hat, self._previous[0]
             self._last_dt = self._attempted_dt
-            self._previous_time = self.time
+            self._previous_time, self._previous_phase = self.time, self.phase
             self._slot_spoilt = False
         self.time = self._attempted_time
         self.energies, self.ranges = self._candidate
@@ -233,20 +251,25 @@ class Stepper:
             self.sweep.spectral_pass(kernel, (self.sweep.real_view(self._slots[0]),), backward=False)
             if self._coupling is not None:
                 slot = self._slots[0].reshape(len(self.split.names), -1)
-                slot[:, 0] -= self.split.coupling.drive(self._previous_time)
+                drive = self.split.coupling.drive(self._previous_time, self._previous_phase)
+                slot[:, 0] -= self.backend.to_device(drive, np.float64)
             self._slot_spoilt = False
         self._evaluate(self.state_hat, self.time)
 
-    def change_control(self, symbol: np.ndarray) -> None:
-        """Another symbol at k = 0, from now on; a multistep scheme starts anew."""
-        self._set_mean_symbol(symbol)
-        self._last_dt = 0.0
-        self._slot_spoilt = False
+    def enter_phase(self, phase: int) -> None:
+        """Go over to another phase of the coupling; with another symbol at k = 0 a multistep scheme starts anew."""
+        assert self.split.coupling is not None
+        self.phase = phase
+        symbol = self.split.coupling.mean_symbol(phase)
+        if not np.array_equal(symbol, self._mean_symbol):
+            self._set_mean_symbol(symbol)
+            self._last_dt = 0.0
+            self._slot_spoilt = False
         self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
 
     def _set_mean_symbol(self, symbol: np.ndarray) -> None:
         self._mean_symbol[:] = symbol
-        self._coupling[:, 0, 0, :2] = pack(symbol)[:, None]
+        self.sweep.couple_mean(self._coupling, pack(symbol))
 
     # --- evaluation ---------------------------------------------------------------------------------------------
 
@@ -284,8 +307,8 @@ class Stepper:
         coupling = self.split.coupling
         if coupling is None:
             return 0.0
-        means = u_hat.reshape(len(self.split.names), -1)[:, 0].real
-        return self.sweep.grid.volume * float(coupling.constant(time) - coupling.drive(time) @ means)
+        means = self.backend.to_host(u_hat.reshape(len(self.split.names), -1)[:, 0]).real
+        return self.sweep.grid.volume * float(coupling.constant(time, self.phase) - coupling.drive(time, self.phase) @ means)
 
     def _quadratic_energies(self) -> tuple[float, float]:
         """Gradient energy, and that of the coupling without its loads."""
@@ -296,7 +319,7 @@ class Stepper:
         )
         coupling = 0.0
         if self._coupling is not None:
-            coupling = coupling_energy(view, self._coupling, self._weight)
+            coupling = kernels.coupling_energy(view, self._coupling, self._weight)
         return self.sweep.grid.volume * gradient, self.sweep.grid.volume * coupling
 
     @property

@@ -1,0 +1,180 @@
+"""Elastic misfit: the energy of strains that order parameters or compositions bring about in a body of one stiffness.
+
+ε* = Σ_p ε⁰_p φ_p; the displacements follow at once. In Fourier space F_el is a quadratic form with the matrix B_pq(n), which
+depends on the direction of k alone (`mechanics.homogeneous`). It is treated implicitly, and costs no transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from phasefield.energy.term import State, Term
+from phasefield.mechanics.homogeneous import HomogeneousElasticity
+from phasefield.mechanics.loading import Load
+from phasefield.mechanics.stiffness import COMPONENTS
+from phasefield.registry import register
+from phasefield.spectral.grid import Grid
+
+# Directions among which the softest is looked for before it is refined, and how often that is done.
+_DIRECTIONS, _REFINEMENTS = 20_000, 60
+
+
+@register("term", "elastic")
+class ElasticEnergy(Term):
+    """½ ∫ (ε−ε*):C:(ε−ε*) dV with ε* = Σ_p ε⁰_p φ_p, minimised over displacements, less the work of prescribed mean stresses.
+
+    F/V = ½ Σ_{k≠0} φ̂_p* B_pq(n) φ̂_q + ½ φ̄_p B⁰_pq φ̄_q − g_p φ̄_p + c; B⁰, g and c are those of the load.
+
+    Args:
+        stiffness: C (3, 3, 3, 3).
+        strains: ε⁰_p (N, 3, 3), one for each of `fields`.
+        fields: names of φ_p.
+        load: mean strains and stresses as functions of time; `dimensions` of the grid come with it.
+
+    Source: A. G. Khachaturyan, Theory of Structural Transformations in Solids (1983), ch. 7; A. Artemev, Y. Jin,
+    A. G. Khachaturyan, Acta Mater. 49 (2001) 1165, doi:10.1016/S1359-6454(01)00021-0.
+    """
+
+    name = "elastic"
+
+    def __init__(self, stiffness: np.ndarray, strains: np.ndarray, fields: tuple[str, ...], load: Load):
+        self.stiffness, self.strains, self.fields, self.load = stiffness, strains, fields, load
+        self._solvers: dict[tuple[bool, ...], HomogeneousElasticity] = {}
+        self._time = 0.0
+        # Mean of a fixed eigenstrain (3, 3), which adds to the driving force of the load.
+        self.fixed_mean = np.zeros((3, 3))
+
+    def at(self, time: float) -> ElasticEnergy:
+        """The same term under the load at `time`."""
+        result = ElasticEnergy(self.stiffness, self.strains, self.fields, self.load)
+        result._solvers, result._time, result.fixed_mean = self._solvers, time, self.fixed_mean
+        return result
+
+    def solver(self, phase: int | None = None) -> HomogeneousElasticity:
+        """The closed forms under the control of a phase of the load, by default that of the term's time."""
+        time = self._time
+        flags = self.load.stress_controlled(time) if phase is None else self.load.controlled_in(phase)
+        key = tuple(bool(f) for f in flags)
+        if key not in self._solvers:
+            self._solvers[key] = HomogeneousElasticity(self.stiffness, self.strains, flags, self.load.dimensions)
+        return self._solvers[key]
+
+    # --- as a term of the free energy ---------------------------------------------------------------------------
+
+    def density(self, state: State, grid: Grid) -> np.ndarray:
+        theta, solver = self._stack(state), self.solver()
+        values = self.load.values(self._time)
+        strain, stress = solver.mean_response(theta.reshape(len(theta), -1).mean(axis=1), values)
+        work = float((stress * strain)[_TENSOR_OF][solver.stress_controlled] @ _TWICE[solver.stress_controlled])
+        return solver.fields(grid, theta, values)["energy_density"] - work
+
+    def energy(self, state: State, grid: Grid) -> float:
+        return self.solver().energy(grid, self._stack(state), self.load.values(self._time))
+
+    def derivative(self, state: State, grid: Grid) -> dict[str, np.ndarray]:
+        stress = self.solver().fields(grid, self._stack(state), self.load.values(self._time))["stress"]
+        return {f: -np.einsum("ij,ij...->...", e, stress) for f, e in zip(self.fields, self.strains, strict=True)}
+
+    def hessian(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> dict[tuple[str, str], np.ndarray]:
+        """B_pq(n) for k̃² > 0, B⁰_pq for k̃² = 0; n is the softest direction when none is given."""
+        n = self.softest_direction if direction is None else np.asarray(direction, float)
+        solver, k2 = self.solver(), np.asarray(k2, float)
+        B = np.where((k2 == 0.0)[..., None, None], solver.mean_symbol, solver.kernel(n))
+        return {(p, q): B[..., i, j] for i, p in enumerate(self.fields) for j, q in enumerate(self.fields)}
+
+    @cached_property
+    def softest_direction(self) -> np.ndarray:
+        """The unit vector n (3,) at which the smallest eigenvalue of B(n) is smallest: growth is fastest along it."""
+        kernel = self.solver().kernel
+
+        def smallest(n: np.ndarray) -> np.ndarray:
+            return np.linalg.eigvalsh(kernel(n))[..., 0]
+
+        best = _directions(self.load.dimensions)
+        values = smallest(best)
+        # Among equals the first one, so that rounding does not choose.
+        n = best[int(np.argmax(values <= values.min() + 1e-12 * max(1e-300, values.max())))]
+        step = 0.1
+        rng = np.random.default_rng(0)
+        for _ in range(_REFINEMENTS):
+            trial = n + step * rng.normal(size=(64, 3)) * (np.arange(3) < self.load.dimensions)
+            trial /= np.linalg.norm(trial, axis=1, keepdims=True)
+            values, now = smallest(trial), smallest(n[None])[0]
+            i = int(np.argmin(values))
+            n, step = (trial[i], step) if values[i] < now - 1e-15 * abs(now) else (n, 0.7 * step)
+        return n
+
+    def latex(self) -> str:
+        return r"\tfrac12 (\varepsilon-\varepsilon^*):C:(\varepsilon-\varepsilon^*)"
+
+    def _stack(self, state: State) -> np.ndarray:
+        return np.stack([np.asarray(state[f], float) for f in self.fields])
+
+    # --- as a matrix symbol -------------------------------------------------------------------------------------
+
+    def symbol(self, grid: Grid, indices: tuple[np.ndarray, ...]) -> np.ndarray:
+        """B_pq(n) at signed mode numbers; see `HomogeneousElasticity.symbol`."""
+        return self.solver(0).symbol(grid, indices)
+
+    def phase(self, time: float) -> int:
+        """Index of the phase of the load at `time`."""
+        return self.load.phase(time)
+
+    def mean_symbol(self, phase: int) -> np.ndarray:
+        """B⁰ in a phase of the load."""
+        return self.solver(phase).mean_symbol
+
+    def drive(self, time: float, phase: int) -> np.ndarray:
+        """g (N)."""
+        nothing = np.zeros(len(self.fields))
+        _, stress = self.solver(phase).mean_response(nothing, self.load.values(time, phase), self.fixed_mean)
+        return np.einsum("pij,ij->p", self.strains, stress)
+
+    def constant(self, time: float, phase: int) -> float:
+        """c, energy per volume."""
+        return self.solver(phase).mean_constant(self.load.values(time, phase))
+
+    def record_names(self) -> tuple[str, ...]:
+        """Names of mean strains and stresses within the grid's axes."""
+        parts = [c for c, d in zip(COMPONENTS, _HIGHEST_AXIS, strict=True) if d <= self.load.dimensions]
+        return (*(f"mean_strain_{c}" for c in parts), *(f"mean_stress_{c}" for c in parts))
+
+    def records(self, time: float, means: np.ndarray, phase: int) -> dict[str, float]:
+        """Mean strains and stresses for the means φ̄ of the fields."""
+        strain, stress = self.solver(phase).mean_response(means, self.load.values(time, phase), self.fixed_mean)
+        both = {"strain": strain[_TENSOR_OF], "stress": stress[_TENSOR_OF]}
+        result = {}
+        for name in self.record_names():
+            _, kind, component = name.split("_")
+            result[name] = float(both[kind][COMPONENTS.index(component)])
+        return result
+
+
+# Place of the components xx, yy, zz, yz, xz, xy in a tensor, how often each stands in a double contraction, and how many
+# axes a grid needs for it to lie within them.
+_TENSOR_OF = (np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1]))
+_TWICE = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+_HIGHEST_AXIS = (1, 2, 3, 3, 3, 2)
+
+
+def _directions(dimensions: int) -> np.ndarray:
+    """Unit vectors over half of the directions within the first axes, (M, 3)."""
+    if dimensions == 1:
+        return np.array([[1.0, 0.0, 0.0]])
+    if dimensions == 2:
+        angle = np.pi * np.arange(3600) / 3600
+        return np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
+    # Directions of low index first: where one of them is among the softest, it is the one to name.
+    low = np.array([(h, k, l) for h in range(-3, 4) for k in range(-3, 4) for l in range(4) if (h, k, l) > (-4, 0, 0)])  # noqa: E741
+    low = low[np.any(low != 0, axis=1)].astype(float)
+    i = np.arange(_DIRECTIONS) + 0.5
+    z, angle = 1.0 - i / _DIRECTIONS, np.pi * (1.0 + np.sqrt(5.0)) * i
+    r = np.sqrt(1.0 - z * z)
+    spiral = np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
+    order = np.argsort(np.sum(low**2, axis=1), kind="stable")
+    return np.concatenate([low[order] / np.linalg.norm(low[order], axis=1, keepdims=True), spiral])

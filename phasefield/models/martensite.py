@@ -1,0 +1,195 @@
+"""Martensite: order parameters of variants, Landau polynomial, and the long-range elasticity of their misfit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from phasefield.energy.bulk import BulkEnergy
+from phasefield.energy.elastic import ElasticEnergy
+from phasefield.energy.gradient import GradientEnergy
+from phasefield.energy.landau_martensite import LandauBase, LandauPolynomial
+from phasefield.energy.term import Term
+from phasefield.errors import InputError
+from phasefield.kernels.expressions import parse
+from phasefield.mechanics.homogeneous import Control
+from phasefield.mechanics.loading import History, HistorySetting, Load, LoadSetting
+from phasefield.mechanics.stiffness import COMPONENTS, Stiffness, from_components
+from phasefield.mechanics.transformation import TransformationStrains
+from phasefield.models.base import Kinetics, Model, Strict, non_conserved
+from phasefield.registry import register
+
+if TYPE_CHECKING:
+    from phasefield.spectral.grid import Grid
+
+SHIFT = "transformation_shift"
+EIGENSTRAIN = tuple(f"eigenstrain_{c}" for c in COMPONENTS)
+
+
+@register("model", "martensite")
+class Martensite(Model):
+    """Variants p = 1 … N of a martensite, each with an order parameter η_p and a transformation strain ε⁰_p.
+
+    ∂η_p/∂t = −L (∂f/∂η_p − κ∇²η_p − σ:ε⁰_p),  F = ∫ [f(η; T) + κ/2 Σ|∇η_p|²] dV + F_el[Σ ε⁰_p η_p].
+
+    With one transformation strain and an even polynomial (`landau_246`, `landau_24`), η and −η are the two variants.
+
+    Source: A. Artemev, Y. Jin, A. G. Khachaturyan, Acta Mater. 49 (2001) 1165, doi:10.1016/S1359-6454(01)00021-0, eqs 1–6.
+    """
+
+    equation = "∂η_p/∂t = −L (∂f/∂η_p − κ∇²η_p − σ:ε⁰_p)"
+    reference = (
+        "A. Artemev, Y. Jin, A. G. Khachaturyan, Three-dimensional phase field model of proper martensitic transformation, "
+        "Acta Mater. 49 (2001) 1165, doi:10.1016/S1359-6454(01)00021-0"
+    )
+
+    class Params(Strict):
+        """Parameters of the martensite model."""
+
+        name: Literal["martensite"]
+        mobility: PositiveFloat = Field(1.0, description="L in ∂η/∂t = −L δF/δη")
+        gradient_energy: PositiveFloat = Field(1.0, description="κ in κ/2 |∇η|²")
+        temperature: HistorySetting | None = Field(
+            None, description="T: a number or pairs [time, T], for polynomials that depend on temperature"
+        )
+        landau: LandauPolynomial = Field(description="f(η): landau_246, landau_234 or landau_24")
+        stiffness: Stiffness = Field(description="elastic constants: cubic, isotropic or voigt; orientation")
+        transformation: TransformationStrains = Field(description="ε⁰ of every variant: strains, or generate")
+        load: LoadSetting = Field(
+            default=Control(strain={}),
+            description="prescribed mean strains and stresses: strain (clamped, default), stress (free), values, or phases",
+        )
+        laplacian: Literal["spectral", "finite_difference"] = Field(
+            "spectral", description="discrete −∇²: k² or 4/h² sin²"
+        )
+
+        @field_validator("landau")
+        @classmethod
+        def _at_every_temperature(cls, landau: LandauBase, info: ValidationInfo) -> LandauBase:
+            history = info.data.get("temperature")
+            values = [v for _, v in history] if history is not None else [None]
+            try:
+                for T in values:
+                    landau.parameter_values(T)
+            except InputError as error:
+                raise PydanticCustomError("temperature", "{message}", {"message": str(error)}) from None
+            return landau
+
+        @field_validator("transformation")
+        @classmethod
+        def _one_for_landau_24(cls, value: TransformationStrains, info: ValidationInfo) -> TransformationStrains:
+            landau = info.data.get("landau")
+            count = len(value.variants())
+            if landau is not None and landau.name == "landau_24" and count != 1:
+                raise PydanticCustomError(
+                    "variants", "landau_24 has one order parameter, there are {count} strains", {"count": count}
+                )
+            return value
+
+    @classmethod
+    def fixed_names(cls) -> tuple[str, ...]:
+        return (SHIFT, *EIGENSTRAIN)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """eta, or eta_1, eta_2, …"""
+        count = len(self.strains)
+        return ("eta",) if count == 1 else tuple(f"eta_{p + 1}" for p in range(count))
+
+    @cached_property
+    def strains(self) -> np.ndarray:
+        """ε⁰_p in the axes of the grid, (N, 3, 3)."""
+        p = self.parameters
+        return p.transformation.variants(None if p.stiffness.orientation is None else p.stiffness.rotation())
+
+    @cached_property
+    def fields(self) -> dict[str, Kinetics]:
+        return {name: non_conserved(self.parameters.mobility) for name in self.names}
+
+    @cached_property
+    def elastic(self) -> ElasticEnergy:
+        """The elastic term, which is also the coupling."""
+        p = self.parameters
+        return ElasticEnergy(p.stiffness.tensor(), self.strains, self.names, Load(p.load, self.dimensions))
+
+    @property
+    def coupling(self) -> ElasticEnergy:
+        return self.elastic
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        return self.terms_at(0.0)
+
+    def terms_at(self, time: float) -> tuple[Term, ...]:
+        p = self.parameters
+        gradient = [GradientEnergy(p.gradient_energy, name, p.laplacian) for name in self.names]
+        return self._bulk(time), *gradient, self.elastic.at(time)
+
+    def _bulk(self, time: float) -> BulkEnergy:
+        landau = self.parameters.landau
+        shifted = SHIFT in self.fixed
+        expression = landau.expression(self.names, shift=SHIFT if shifted else None)
+        forces = self._forces
+        if forces:
+            # A fixed eigenstrain pulls on every variant: a term −force_p(x) η_p with given forces.
+            text = " ".join(f"- {force}*{name}" for force, name in zip(forces, self.names, strict=True))
+            variables = (*expression.variables, *forces)
+            expression = parse(f"{expression.text} {text}", variables=variables, parameters=expression.parameters)
+        values = landau.parameter_values(self.temperature(time))
+        return BulkEnergy(expression, values, self.names, self.frozen)
+
+    # --- what does not move, and what changes with time ---------------------------------------------------------
+
+    @property
+    def _forces(self) -> tuple[str, ...]:
+        return tuple(f"force_{name}" for name in self.names) if self.fixed & set(EIGENSTRAIN) else ()
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        return (*((SHIFT,) if SHIFT in self.fixed else ()), *self._forces)
+
+    def frozen_fields(self, grid: Grid, fixed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        result = {SHIFT: fixed[SHIFT]} if SHIFT in self.fixed else {}
+        if self._forces:
+            zero = np.zeros(grid.shape)
+            components = np.stack([fixed.get(name, zero) for name in EIGENSTRAIN])
+            force = self.elastic.solver().misfit_force(grid, components)
+            # The mean of the force depends on the control of the load, which may change: it goes with the load.
+            force -= force.mean(axis=tuple(range(1, force.ndim)), keepdims=True)
+            self.elastic.fixed_mean = from_components(components.reshape(6, -1).mean(axis=1))
+            result |= dict(zip(self._forces, force, strict=True))
+        return result
+
+    @cached_property
+    def _temperature(self) -> History | None:
+        pairs = self.parameters.temperature
+        return None if pairs is None else History.of(pairs)
+
+    def temperature(self, time: float) -> float | None:
+        """T at `time`, or None where the scenario has no temperature."""
+        return None if self._temperature is None else self._temperature(time)
+
+    @property
+    def changing(self) -> bool:
+        history = self._temperature
+        return history is not None and not history.constant and self.parameters.landau.temperature_dependent
+
+    def parameters_at(self, time: float) -> dict[str, float]:
+        return self.parameters.landau.parameter_values(self.temperature(time))
+
+    @cached_property
+    def events(self) -> tuple[float, ...]:
+        temperature = self._temperature.corners if self._temperature is not None else ()
+        return tuple(sorted({*temperature, *self.elastic.load.corners}))
+
+    def record_names(self) -> tuple[str, ...]:
+        return (*(("temperature",) if self._temperature is not None else ()), *self.elastic.record_names())
+
+    def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
+        result = {} if self._temperature is None else {"temperature": self._temperature(time)}
+        return result | self.elastic.records(time, means, phase)
