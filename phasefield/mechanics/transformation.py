@@ -183,3 +183,20 @@ def _strain(value: list[Any]) -> np.ndarray:
     components = np.zeros(6)
     components[[0, 1, 5] if len(value) == 3 else slice(None)] = value
     return from_components(components)
+
+
+def _read_misfit(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and np.isfinite(value) else _read_strain(value)
+
+
+# A number ε for ε 1, or a strain as in `strains`.
+StrainSetting = Annotated[
+    float | list[float] | list[list[float]],
+    BeforeValidator(_read_misfit, json_schema_input_type=float | list[float] | list[list[float]]),
+]
+
+
+def strain_tensor(value: float | list[Any]) -> np.ndarray:
+    """The tensor (3, 3) that a `StrainSetting` stands for."""
+    return value * np.eye(3) if isinstance(value, float) else _strain(value)

@@ -7,7 +7,7 @@ Conserved fields obey ∂φ/∂t = ∇·M∇ δF/δφ, non-conserved ones ∂φ/
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -81,6 +81,21 @@ class Coupling(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """What the fields of a model stand for, where they are order parameters of the variants of one phase.
+
+    fields: names of the order parameters η_p; strains: their transformation strains (N, 3, 3); well: η in a variant at a
+    time; signed: whether −η_p is a variant too, with the strain −ε⁰_p; parent: name of the phase at η = 0, empty where none is.
+    """
+
+    fields: tuple[str, ...]
+    strains: np.ndarray
+    well: Callable[[float], float]
+    signed: bool
+    parent: str
+
+
 class Model(ABC):
     """A free energy and the kinetics of its fields; built from validated parameters.
 
@@ -106,11 +121,20 @@ class Model(ABC):
     def terms(self) -> tuple[Term, ...]:
         """The free energy, term by term."""
 
+    def unsuited(self, grid: Grid) -> str | None:
+        """Why the model cannot run on a grid, or None."""
+        return None
+
     # --- what only some models have -----------------------------------------------------------------------------
 
     @property
     def coupling(self) -> Coupling | None:
         """A matrix symbol that couples all fields, such as elastic misfit; they then share kinetics and κ."""
+        return None
+
+    @property
+    def variants(self) -> Variants | None:
+        """How to show the fields as variants in one picture."""
         return None
 
     @classmethod

@@ -5,14 +5,35 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 from pydantic import Field, PositiveFloat, field_validator
 
 from phasefield.energy.bulk import BulkEnergy
+from phasefield.energy.elastic import ElasticEnergy
 from phasefield.energy.free_energies import DoubleWell, FreeEnergy, FreeEnergyBase, check_variables
 from phasefield.energy.gradient import GradientEnergy
 from phasefield.energy.term import Term
+from phasefield.mechanics.homogeneous import Control
+from phasefield.mechanics.loading import Load, LoadSetting
+from phasefield.mechanics.stiffness import Stiffness, rotate
+from phasefield.mechanics.transformation import StrainSetting, strain_tensor
 from phasefield.models.base import Kinetics, Model, Strict, conserved
 from phasefield.registry import register
+
+
+class Misfit(Strict):
+    """Strain ε* = ε⁰ c of a composition, in a body of one stiffness."""
+
+    stiffness: Stiffness = Field(description="elastic constants: cubic, isotropic or voigt; orientation")
+    strain: StrainSetting = Field(description="ε⁰ per unit of c: a number (the same in all directions), or a strain tensor")
+    load: LoadSetting = Field(
+        default=Control(stress={}), description="prescribed mean strains and stresses: stress (free, default), strain, …"
+    )
+
+    def transformation(self) -> np.ndarray:
+        """ε⁰ in the axes of the grid, (3, 3)."""
+        tensor = strain_tensor(self.strain)
+        return tensor if self.stiffness.orientation is None else rotate(tensor, self.stiffness.rotation())
 
 
 @register("model", "cahn_hilliard")
@@ -40,6 +61,10 @@ class CahnHilliard(Model):
             "spectral", description="discrete −∇²: k² or 4/h² sin²"
         )
 
+        misfit: Misfit | None = Field(
+            None, description="elastic misfit: stiffness, and the strain that composition brings about (Vegard's law)"
+        )
+
         @field_validator("free_energy")
         @classmethod
         def _function_of_the_field(cls, value: FreeEnergyBase) -> FreeEnergyBase:
@@ -53,4 +78,28 @@ class CahnHilliard(Model):
     def terms(self) -> tuple[Term, ...]:
         p = self.parameters
         bulk = BulkEnergy(p.free_energy.expression(("c",)), p.free_energy.parameter_values(), ("c",))
-        return bulk, GradientEnergy(p.gradient_energy, "c", p.laplacian)
+        gradient = GradientEnergy(p.gradient_energy, "c", p.laplacian)
+        return (bulk, gradient) if self.coupling is None else (bulk, gradient, self.coupling)
+
+    @cached_property
+    def coupling(self) -> ElasticEnergy | None:
+        misfit = self.parameters.misfit
+        if misfit is None:
+            return None
+        load = Load(misfit.load, self.dimensions)
+        return ElasticEnergy(misfit.stiffness.tensor(), misfit.transformation()[None], ("c",), load)
+
+    def terms_at(self, time: float) -> tuple[Term, ...]:
+        if self.coupling is None:
+            return self.terms
+        return (*self.terms[:-1], self.coupling.at(time))
+
+    @property
+    def events(self) -> tuple[float, ...]:
+        return () if self.coupling is None else self.coupling.load.corners
+
+    def record_names(self) -> tuple[str, ...]:
+        return () if self.coupling is None else self.coupling.record_names()
+
+    def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
+        return {} if self.coupling is None else self.coupling.records(time, means, phase)

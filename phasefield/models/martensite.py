@@ -21,7 +21,7 @@ from phasefield.mechanics.homogeneous import Control
 from phasefield.mechanics.loading import History, HistorySetting, Load, LoadSetting
 from phasefield.mechanics.stiffness import COMPONENTS, Stiffness, from_components
 from phasefield.mechanics.transformation import TransformationStrains
-from phasefield.models.base import Kinetics, Model, Strict, non_conserved
+from phasefield.models.base import Kinetics, Model, Strict, Variants, non_conserved
 from phasefield.registry import register
 
 if TYPE_CHECKING:
@@ -120,6 +120,18 @@ class Martensite(Model):
     @property
     def coupling(self) -> ElasticEnergy:
         return self.elastic
+
+    @property
+    def variants(self) -> Variants:
+        landau = self.parameters.landau
+
+        def well(time: float) -> float:
+            # Where only a load keeps martensite there is no well: the polynomial's range says how far η gets.
+            temperature = self.temperature(time)
+            return landau.well(temperature) or landau.range(temperature)[1]
+
+        parent = "" if landau.name == "landau_24" else "austenite"
+        return Variants(self.names, self.strains, well, landau.name != "landau_234", parent)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:

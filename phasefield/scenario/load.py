@@ -198,6 +198,8 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     if loaded.grid.cells > MAX_CELLS:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
+    if (reason := loaded.model.unsuited(loaded.grid)) is not None:
+        found.append(Problem(("grid",), reason))
     for name in settings.initial:
         if name not in fields:
             found.append(Problem(("initial", name), str(unknown("field", name, fields))))
