@@ -84,8 +84,7 @@ class Simulation:
     def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
         settings = scenario.settings
         self.scenario, self.grid, self.model = scenario, scenario.grid, scenario.model
-        needs_cpu = bool(self.model.coupling is not None or self.model.frozen or self.model.changing)
-        self.backend = make_backend("cpu" if needs_cpu and device == "auto" else device, settings.precision, threads)
+        self.backend = make_backend(device, settings.precision, threads)
         engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
         self.split = Split(self.model)
         scheme = lookup("scheme", settings.time.scheme)

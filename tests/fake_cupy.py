@@ -54,6 +54,10 @@ class Array:
         self._a *= _values(other)
         return self
 
+    def __isub__(self, other: Any) -> Array:
+        self._a -= _values(other)
+        return self
+
     def __mul__(self, other: Any) -> Array:
         return Array(self._a * _values(other))
 

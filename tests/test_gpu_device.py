@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scenario
+from coupled_model import coupled_run
 
 from phasefield.errors import InputError
 from phasefield.kernels import gpu, philox
 from phasefield.kernels.philox_source import PHILOX_CUDA
+from phasefield.registry import names
 from phasefield.simulation import ENERGY_ROUNDING, Simulation
 from phasefield.stepping.schemes import function_values
 
@@ -51,6 +53,26 @@ def test_a_run_equals_that_of_the_cpu(model, dimensions, precision, step):
 
 
 @pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("scheme", names("scheme"))
+@pytest.mark.parametrize(("dimensions", "mean_moves"), [(1, True), (2, False), (3, True)])
+def test_a_coupled_run_equals_that_of_the_cpu(dimensions, mean_moves, scheme, precision):
+    """A matrix symbol with loads, a frozen field and a changing parameter; steps rejected in between."""
+    tolerance = {"double": 1e-10, "single": 1e-4}[precision]
+    step = {"tolerance": 1e-3, "first": 0.5} if precision == "double" else 0.05
+    time = {"end": 0.8, "step": step, "scheme": scheme}
+    runs = [coupled_run(d, dimensions, mean_moves, precision=precision, time=time) for d in ("cpu", "gpu")]
+    for run in runs:
+        run.advance()
+        run.close()
+    for name in "ab":
+        u, v = (run.state[name] for run in runs)
+        np.testing.assert_allclose(v, u, rtol=0.0, atol=tolerance * abs(u).max())
+    assert runs[1].energies.total == pytest.approx(runs[0].energies.total, abs=10 * tolerance * runs[0].energies.scale)
+    assert runs[1].counters.steps == runs[0].counters.steps
+    assert runs[1].counters.rejected == runs[0].counters.rejected
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("model", FIELD)
 def test_energy_never_grows(model, precision):
     run = simulation("gpu", model, precision=precision, time={"end": 20.0, "step": {"tolerance": 1e-3}})
@@ -78,8 +100,10 @@ def test_two_runs_have_the_same_bits():
     assert states[0] == states[1]
 
 
-def test_no_memory_is_allocated_by_a_step():
-    run = simulation("gpu", time={"end": 10.0, "step": 0.1})
+@pytest.mark.parametrize("coupled", [False, True])
+def test_no_memory_is_allocated_by_a_step(coupled):
+    time = {"end": 10.0, "step": 0.1}
+    run = coupled_run("gpu", time=time) if coupled else simulation("gpu", time=time)
     run.advance(until=1.0)
     pool = run.backend.xp.get_default_memory_pool()
     before = pool.used_bytes(), pool.total_bytes()

@@ -62,21 +62,22 @@ def pointwise_source(
     """Source of the kernels: a Python module for Numba, or CUDA C++ (see `_CUDA` for its launch rules).
 
     Raises:
-        ValueError: more derivatives than variables, or, in CUDA, frozen fields or changing parameters.
+        ValueError: more derivatives than variables.
     """
-    frozen = len(density.variables) - len(derivatives)
-    if frozen < 0:
+    if len(density.variables) < len(derivatives):
         raise ValueError(f"{len(density.variables)} variables cannot have {len(derivatives)} derivatives")
     whole = scalar_code([density, *derivatives], real, language)
     alone = scalar_code([density], real, language)
     if language == "cuda":
-        if frozen or changing:
-            raise ValueError("frozen fields and changing parameters have no CUDA form yet")
-        return _cuda_source(density, whole, alone, real)
+        return _cuda_source(density, whole, alone, real, len(derivatives), changing)
     return _python_source(density, whole, alone, real, len(derivatives), changing)
 
 
 # CPU ----------------------------------------------------------------------------------------------------
+
+# Sums are made of parts: of a uniform field all summands are equal and round the same way, so that the error of one long
+# sum grows with the number of cells.
+_CHUNK = 512
 
 # nnan and ninf are off: a nan must reach the sum. Floats are in the order of their bits as integers (with the
 # lower bits of negative ones turned over). LLVM vectorises the minimum of integers, but not that of floats
@@ -100,16 +101,20 @@ def order(bits):
 @njit(**options)
 def potential({arguments}, sums):
 {parameters}{constants}    total = 0.0
-{ranges}    for i in range(u.shape[1]):
-{loads}{temporaries}        total += np.float64({density})
-{updates}    sums[0] = total
+{ranges}    for first in range(0, u.shape[1], {chunk}):
+        part = 0.0
+{begin}        for i in range(first, min(first + {chunk}, u.shape[1])):
+{cell}        total += part
+{end}    sums[0] = total
 {stores}
 
 @njit(**options)
 def energy({arguments}):
 {parameters}{energy_constants}    total = 0.0
-    for i in range(u.shape[1]):
-{loads}{energy_temporaries}        total += np.float64({energy_density})
+    for first in range(0, u.shape[1], {chunk}):
+        part = 0.0
+        for i in range(first, min(first + {chunk}, u.shape[1])):
+{energy_cell}        total += part
     return total
 '''
 
@@ -127,9 +132,9 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str, cou
     updates = []
     for (q, name), derivative in zip(fields, whole.results[1:], strict=True):
         updates += [
-            f"        key = order(np.{real}(v_{name}).view(np.{integer}))\n",
-            f"        low_{q} = min(low_{q}, key)\n        high_{q} = max(high_{q}, key)\n",
-            f"        u[{q}, i] = {derivative}\n",
+            f"            key = order(np.{real}(v_{name}).view(np.{integer}))\n",
+            f"            low_{q} = min(low_{q}, key)\n            high_{q} = max(high_{q}, key)\n",
+            f"            u[{q}, i] = {derivative}\n",
         ]
     if changing:
         # Σ f once more, with the parameters there were before.
@@ -139,7 +144,13 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str, cou
         ]
         constants += _lines(second.constants, 4)
         ranges = "    before = 0.0\n"
-        updates.insert(0, _lines(second.temporaries, 8) + f"        before += np.float64({second.results[0]})\n")
+        again = f"            part_before += np.float64({second.results[0]})\n"
+        updates.insert(0, _lines(second.temporaries, 12) + again)
+
+    def cell(code: Code) -> str:
+        density = f"            part += np.float64({code.results[0]})\n"
+        return _lines(loads, 12) + _lines(code.temporaries, 12) + density
+
     ends = [(1 + 2 * q, f"low_{q}") for q, _ in fields] + [(2 + 2 * q, f"high_{q}") for q, _ in fields]
     return _PYTHON.format(
         integer=integer,
@@ -149,15 +160,14 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str, cou
         parameters=_lines(parameters, 4),
         constants=constants,
         ranges=ranges + "".join(f"    low_{q} = {largest}\n    high_{q} = {smallest}\n" for q, _ in fields),
-        loads=_lines(loads, 8),
-        temporaries=_lines(whole.temporaries, 8),
-        density=whole.results[0],
-        updates="".join(updates),
+        chunk=_CHUNK,
+        begin="        part_before = 0.0\n" if changing else "",
+        end="        before += part_before\n" if changing else "",
+        cell=cell(whole) + "".join(updates),
         stores="".join(f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends))
         + (f"    sums[{1 + 2 * count}] = before\n" if changing else ""),
         energy_constants=_lines(alone.constants, 4),
-        energy_temporaries=_lines(alone.temporaries, 8),
-        energy_density=alone.results[0],
+        energy_cell=cell(alone),
     )
 
 
@@ -194,7 +204,8 @@ _CUDA = """\
 // Pointwise kernels of a free-energy density, written by phasefield.
 typedef {real_type} real;
 #define FIELDS {fields}
-#define WIDTH (1 + 2 * FIELDS)
+#define VARIABLES {variables}
+#define WIDTH {width}
 #define BLOCK {block}
 
 // Density at one cell; its derivatives go to d.
@@ -211,9 +222,10 @@ static __device__ __forceinline__ real density(const real *v, const real *p)
 // nan wins, on either side.
 static __device__ __forceinline__ double lower(double a, double b) {{ return (b < a || b != b) ? b : a; }}
 static __device__ __forceinline__ double upper(double a, double b) {{ return (b > a || b != b) ? b : a; }}
+// Numbers k of two parts in one: sums stand before and behind the ranges.
 static __device__ __forceinline__ double join(int k, double a, double b)
 {{
-    return k == 0 ? a + b : (k % 2 ? lower(a, b) : upper(a, b));
+    return k == 0 || k > 2 * FIELDS ? a + b : (k % 2 ? lower(a, b) : upper(a, b));
 }}
 
 // Combine `value` of all threads of the block as a tree; thread 0 writes it.
@@ -231,24 +243,22 @@ static __device__ void gather(int k, double value, double *share, double *target
     __syncthreads();
 }}
 
-// u: (FIELDS, n), overwritten by the derivatives.
-// partial: (blocks, WIDTH), sum of the density, min and max of each u_q.
-extern "C" __global__ void potential(real *u, const real *p, double *partial, long long n)
+// u: (FIELDS, n), overwritten by the derivatives; frozen fields: (VARIABLES - FIELDS, n).
+// partial: (blocks, WIDTH), sum of the density, min and max of each u_q, sum of the density with the second parameters.
+extern "C" __global__ void potential(real *u, {frozen}const real *p, double *partial, long long n)
 {{
     __shared__ double share[BLOCK];
     const double infinity = __longlong_as_double(0x7ff0000000000000LL);
-    double total = 0.0, low[FIELDS], high[FIELDS];
+    double total = 0.0, {before}low[FIELDS], high[FIELDS];
     for (int q = 0; q < FIELDS; ++q) {{
         low[q] = infinity;
         high[q] = -infinity;
     }}
     const long long stride = gridDim.x * (long long)BLOCK;
     for (long long i = blockIdx.x * (long long)BLOCK + threadIdx.x; i < n; i += stride) {{
-        real v[FIELDS], d[FIELDS];
-        for (int q = 0; q < FIELDS; ++q)
-            v[q] = u[q * n + i];
-        total += (double)point(v, p, d);
-        for (int q = 0; q < FIELDS; ++q) {{
+        real v[VARIABLES], d[FIELDS];
+{cell}        total += (double)point(v, p, d);
+{add_before}        for (int q = 0; q < FIELDS; ++q) {{
             low[q] = lower(low[q], (double)v[q]);
             high[q] = upper(high[q], (double)v[q]);
             u[q * n + i] = d[q];
@@ -260,19 +270,17 @@ extern "C" __global__ void potential(real *u, const real *p, double *partial, lo
         gather(1, low[q], share, target + 1 + 2 * q);
         gather(2, high[q], share, target + 2 + 2 * q);
     }}
-}}
+{gather_before}}}
 
 // partial: (blocks, 1), sum of the density; u is left alone.
-extern "C" __global__ void energy(const real *u, const real *p, double *partial, long long n)
+extern "C" __global__ void energy(const real *u, {frozen}const real *p, double *partial, long long n)
 {{
     __shared__ double share[BLOCK];
     double total = 0.0;
     const long long stride = gridDim.x * (long long)BLOCK;
     for (long long i = blockIdx.x * (long long)BLOCK + threadIdx.x; i < n; i += stride) {{
-        real v[FIELDS];
-        for (int q = 0; q < FIELDS; ++q)
-            v[q] = u[q * n + i];
-        total += (double)density(v, p);
+        real v[VARIABLES];
+{cell}        total += (double)density(v, p);
     }}
     gather(0, total, share, partial + blockIdx.x);
 }}
@@ -283,7 +291,7 @@ extern "C" __global__ void finish(const double *partial, int blocks, int width, 
     __shared__ double share[BLOCK];
     const double infinity = __longlong_as_double(0x7ff0000000000000LL);
     const int k = blockIdx.x;
-    double value = k == 0 ? 0.0 : (k % 2 ? infinity : -infinity);
+    double value = k == 0 || k > 2 * FIELDS ? 0.0 : (k % 2 ? infinity : -infinity);
     for (int b = threadIdx.x; b < blocks; b += BLOCK)
         value = join(k, value, partial[(long long)b * width + k]);
     gather(k, value, share, sums + k);
@@ -291,15 +299,27 @@ extern "C" __global__ void finish(const double *partial, int blocks, int width, 
 """
 
 
-def _cuda_source(density: Expression, whole: Code, alone: Code, real: str) -> str:
+def _cuda_source(density: Expression, whole: Code, alone: Code, real: str, count: int, changing: bool) -> str:
     declare = "const real {} = {};\n"
-    fields = list(enumerate(density.variables))
+    variables = list(enumerate(density.variables))
+    cell = "        for (int q = 0; q < FIELDS; ++q)\n            v[q] = u[q * n + i];\n"
+    if len(variables) > count:
+        cell += "        for (int q = FIELDS; q < VARIABLES; ++q)\n            v[q] = frozen[(q - FIELDS) * n + i];\n"
+    # Σ f once more, with the parameters there were before: a second call, whose common parts the compiler finds.
+    second = f"        before += (double)density(v, p + {len(density.parameters)});\n"
     return _CUDA.format(
         real_type="double" if real == "float64" else "float",
-        fields=len(fields),
+        fields=count,
+        variables=len(variables),
+        width=1 + 2 * count + changing,
         block=CUDA_BLOCK,
+        frozen="const real *frozen, " if len(variables) > count else "",
+        cell=cell,
+        before="before = 0.0, " if changing else "",
+        add_before=second if changing else "",
+        gather_before="    gather(0, before, share, target + 1 + 2 * FIELDS);\n" if changing else "",
         parameters=_lines([(f"p_{n}", f"p[{j}]") for j, n in enumerate(density.parameters)], 4, declare),
-        loads=_lines([(f"v_{name}", f"v[{q}]") for q, name in fields], 4, declare),
+        loads=_lines([(f"v_{name}", f"v[{q}]") for q, name in variables], 4, declare),
         body=_lines([*whole.constants, *whole.temporaries], 4, declare),
         updates=_lines([(f"d[{q}]", body) for q, body in enumerate(whole.results[1:])], 4, "{} = {};\n"),
         density=whole.results[0],

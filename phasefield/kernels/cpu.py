@@ -136,6 +136,28 @@ def gradient_energy(u_hat, field, k0, kr, weight, kappa):
 
 
 @njit(**_FAST)
+def coupling_energy(u_hat, coupling, weight):
+    """½ Σ_k û*·Λ(k)·û, the mean energy density of a matrix symbol; `coupling` as stage kernels take it."""
+    fields, blocks, n0, width = u_hat.shape
+    total = 0.0
+    for b in range(blocks):
+        start = b * (width // 2)
+        for a in range(n0):
+            row = 0.0
+            for j in range(width):
+                mode = 0.0
+                for i in range(fields):
+                    y = 0.0
+                    for p in range(fields):
+                        v = 1.0 if fields == 1 else coupling[fields + p * fields + i, b, a, j]
+                        y += v * u_hat[p, b, a, j]
+                    mode += coupling[i, b, a, j] * y * y
+                row += weight[start + j // 2] * mode
+            total += row
+    return 0.5 * total
+
+
+@njit(**_FAST)
 def gradient_potential(u_hat, field, k0, kr, kappa, out):
     """out = κ k̃² û, the transform of −κ∇²u of one field; `out` has the shape of `u_hat`."""
     blocks, n0, width = u_hat.shape[1:]

@@ -127,6 +127,11 @@ def gradient_energy(u_hat: Any, field: int, k0: Any, kr: Any, weight: Any, kappa
     return _total("gradient_energy", u_hat, u_hat[field], *geometry, np.float64(kappa))
 
 
+def coupling_energy(u_hat: Any, coupling: Any, weight: Any) -> float:
+    """½ Σ_k û*·Λ(k)·û, the mean energy density of a matrix symbol; `coupling` as stage kernels take it."""
+    return _total("coupling_energy", u_hat, u_hat, coupling, _on_device(weight), np.uint32(u_hat.shape[0]))
+
+
 def gradient_potential(u_hat: Any, field: int, k0: Any, kr: Any, kappa: float, out: Any) -> None:
     """out = κ k̃² û, the transform of −κ∇²u of one field; `out` has the shape of `u_hat`."""
     n0, columns = _shape(u_hat)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from phasefield.kernels.codegen import CUDA_BLOCK, pointwise_source
+from phasefield.kernels.coupled_cuda import coupled_cuda_source
 from phasefield.kernels.expressions import Expression
 from phasefield.kernels.gpu import blocks_for, compiled, load_cupy
 from phasefield.kernels.gpu_source import BLOCK, MAX_BLOCKS
@@ -29,7 +30,12 @@ class StageScratch:
 
     @staticmethod
     def size(fields: int) -> int:
-        return 2 * fields * MAX_BLOCKS
+        return max(2 * fields, fields + 2) * MAX_BLOCKS
+
+    def numbers(self, rates: np.ndarray, dt: float, ratio: float) -> list[np.float64]:
+        """What a kernel takes as numbers before `partial`; `rates` of one field."""
+        chosen = rates[[RATE_CONSTANT, RATE_LAPLACIAN, GRADIENT, STABILISATION]]
+        return [np.float64(x) for x in (*chosen, dt, ratio, self.scale)]
 
 
 class GpuStage:
@@ -47,8 +53,7 @@ class GpuStage:
         shape = (np.uint32(n0), np.uint32(width // 2))
         blocks = blocks_for(n0 * width // 2)
         for f in range(fields):
-            columns = (RATE_CONSTANT, RATE_LAPLACIAN, GRADIENT, STABILISATION)
-            numbers = [np.float64(x) for x in (*rates[f, columns], dt, ratio, scratch.scale)]
+            numbers = scratch.numbers(rates[f], dt, ratio)
             place = (scratch.partial, np.uint32(f), np.uint32(fields), *shape)
             self._stage((blocks,), (BLOCK,), (block, *arrays, k0, kr, weight, *numbers, *place))
         if self._adds_up:
@@ -57,30 +62,53 @@ class GpuStage:
             sums.fill(0.0)
 
 
+class GpuCoupledStage:
+    """The same for fields coupled by a matrix symbol; `coupling` is on the device, `drive` on the host."""
+
+    def __init__(self, number: int, stages: Sequence[Stage], fields: int, real: str, multistep: bool = False):
+        module = compiled(coupled_cuda_source(number, stages, fields, real, multistep))
+        self._stage, self._sums = module.get_function("stage"), module.get_function("stage_sums")
+        self._adds_up = has_sums(number, stages)
+
+    def __call__(self, block: Any, b: int, *arguments: Any) -> None:
+        """`arguments`: those of `coupled.coupled_arguments` after `b`; `sums` gets [squared error …, the two energies]."""
+        *arrays, k0, kr, weight, coupling, drive, rates, dt, ratio, scratch, sums = arguments
+        fields, n0, width = block.shape
+        blocks = blocks_for(n0 * width // 2)
+        numbers = scratch.numbers(rates[0], dt, ratio) + [np.float64(g) for g in drive]
+        place = (scratch.partial, np.uint32(n0), np.uint32(width // 2))
+        self._stage((blocks,), (BLOCK,), (block, *arrays, k0, kr, weight, coupling, *numbers, *place))
+        if self._adds_up:
+            self._sums((fields + 2,), (BLOCK,), (scratch.partial, np.uint32(blocks), np.uint32(fields), sums))
+        else:
+            sums.fill(0.0)
+
+
 class GpuPointwise:
     """Kernels of one density; see `codegen.Pointwise` for what they do. Arrays are on the device."""
 
-    def __init__(self, density: Expression, derivatives: Sequence[Expression], real: str):
+    def __init__(self, density: Expression, derivatives: Sequence[Expression], real: str, changing: bool = False):
         self.fields, self.parameters, self.real = len(derivatives), density.parameters, real
-        module = compiled(pointwise_source(density, derivatives, real, "cuda"))
+        module = compiled(pointwise_source(density, derivatives, real, "cuda", changing))
         self._potential, self._energy = module.get_function("potential"), module.get_function("energy")
         self._finish = module.get_function("finish")
-        self._width = 1 + 2 * self.fields
+        self._width = 1 + 2 * self.fields + changing
         # The last row takes the sum of `energy`.
         self._partial = load_cupy().zeros((MAX_BLOCKS + 1, self._width), np.float64)
 
-    def potential(self, u: Any, p: Any, sums: Any) -> None:
-        """Overwrite u (fields, n) with ∂f/∂u_q; sums = [Σ f, min u_0, max u_0, …] of what it was."""
-        self._launch(self._potential, self._width, u, p, sums)
+    def potential(self, u: Any, *arguments: Any) -> None:
+        """(u, [frozen,] p, sums): overwrite u (fields, n) with ∂f/∂u_q; sums = [Σ f, min u_0, max u_0, …] of what it was."""
+        *arrays, sums = arguments
+        self._launch(self._potential, self._width, u, arrays, sums)
 
-    def energy(self, u: Any, p: Any) -> float:
-        """Σ f over u, which stays as it is."""
+    def energy(self, u: Any, *arrays: Any) -> float:
+        """(u, [frozen,] p): Σ f over u, which stays as it is."""
         total = self._partial[MAX_BLOCKS]
-        self._launch(self._energy, 1, u, p, total)
+        self._launch(self._energy, 1, u, arrays, total)
         return float(total[0])
 
-    def _launch(self, kernel: Any, width: int, u: Any, p: Any, sums: Any) -> None:
+    def _launch(self, kernel: Any, width: int, u: Any, arrays: Sequence[Any], sums: Any) -> None:
         n = u.shape[1]
         blocks = blocks_for(n)
-        kernel((blocks,), (CUDA_BLOCK,), (u, p, self._partial, np.int64(n)))
+        kernel((blocks,), (CUDA_BLOCK,), (u, *arrays, self._partial, np.int64(n)))
         self._finish((width,), (CUDA_BLOCK,), (self._partial, np.int32(blocks), np.int32(width), sums))

@@ -122,6 +122,28 @@ extern "C" __global__ void gradient_energy(const mode *u, const double *k0, cons
         partial[blockIdx.x] = total;
 }
 
+// partial[block]: sum of 1/2 weight u.Lambda.u; coupling: eigenvalues, then for several fields eigenvectors row by row.
+extern "C" __global__ void coupling_energy(const mode *u, const real *coupling, const double *weight, unsigned int fields,
+                                           double *partial, unsigned int n0, unsigned int columns)
+{
+    __shared__ double share[BLOCK];
+    const long long modes = (long long)n0 * columns;
+    double total = 0.0;
+    MODES_LOOP(i, n0 * columns)
+        for (unsigned int q = 0; q < fields; ++q) {
+            double re = 0.0, im = 0.0;
+            for (unsigned int p = 0; p < fields; ++p) {
+                const double v = fields == 1 ? 1.0 : coupling[(fields + p * fields + q) * modes + i];
+                re += v * u[p * modes + i].part[0];
+                im += v * u[p * modes + i].part[1];
+            }
+            total += weight[i % columns] * coupling[q * modes + i] * (re * re + im * im);
+        }
+    total = gather(0.5 * total, share);
+    if (threadIdx.x == 0)
+        partial[blockIdx.x] = total;
+}
+
 extern "C" __global__ void gradient_potential(const mode *u, const double *k0, const double *kr, double kappa, mode *out,
                                               unsigned int n0, unsigned int columns)
 {

@@ -91,22 +91,26 @@ def dependency() -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """The statements of one stage; every name stands for one real number of a mode.
+    """The statements of one stage in their order; every name stands for one real number of a mode.
 
-    functions: those of e^z, φ₁, φ₂, φ₃ that are needed.
-    coefficients: (name, arithmetic in z, m, symbol, w = weight, dt and `functions`), the same for both parts of a mode.
+    arguments: (name, arithmetic in m, symbol, S, dt) of z.
+    calls: (names of e^z, φ₁, φ₂, φ₃, argument); names that nobody uses begin with an underscore.
+    coefficients: (name, arithmetic in z, its functions, m, symbol, S, w = weight, dt), the same for both parts of a mode.
     loads: (name, array) of the parts that are read; `block` holds F̂.
-    update: (name, arithmetic in loads, coefficients and S).
-    stores: (array, name).
+    update: (name, arithmetic in loads and coefficients).
     sums: (name, arithmetic) of what is added up over all modes: squared error, twice the gradient energy.
+    stores: (array, name).
+    matrix: names of the numbers that describe a matrix symbol at the mode, before everything else (see `coupled`).
     """
 
-    functions: tuple[str, ...]
+    arguments: tuple[tuple[str, str], ...]
+    calls: tuple[tuple[tuple[str, ...], str], ...]
     coefficients: tuple[tuple[str, str], ...]
     loads: tuple[tuple[str, str], ...]
     update: tuple[tuple[str, str], ...]
-    stores: tuple[tuple[str, str], ...]
     sums: tuple[tuple[str, str], ...]
+    stores: tuple[tuple[str, str], ...]
+    matrix: tuple[str, ...] = ()
 
 
 def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) -> Program:
@@ -118,7 +122,7 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
     own = f"N{number}"
-    coefficients = [("c_rate", "-m")]
+    coefficients = [("c_rate", "-m"), ("c_S", "S")]
     for prefix, table in (("c", stage.result), ("e", stage.error)):
         for quantity, text in table.items():
             coefficients.append((f"{prefix}_{quantity}", f"dt * ({text})" if quantity.startswith("N") else text))
@@ -132,8 +136,8 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     update = [("u", "v")] if first else []
     # What is kept for the step after does not contain S, which may have changed by then.
     update += [("kept", "F")] if first and multistep else []
-    update += [("N_previous", "c_rate * (F_previous - S * u_previous)")] if "N_previous" in stage.quantities else []
-    update += [(own, "c_rate * (F - S * v)"), ("moved", _sum("c", stage.result))]
+    update += [("N_previous", "c_rate * (F_previous - c_S * u_previous)")] if "N_previous" in stage.quantities else []
+    update += [(own, "c_rate * (F - c_S * v)"), ("moved", _sum("c", stage.result))]
     # A mode with m = 0, the mean of a conserved field, keeps its bits; weights that add up to one only nearly would not do.
     update += [("result", "unless_still(m, moved, u)")]
     update += [("e", _sum("e", stage.error))] if stage.error else []
@@ -141,8 +145,15 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     stores += [("out" if first else "value", "result"), ("block", "result")]
     sums = [("error", "c_weight * e * e")] if stage.error else []
     sums += [("gradient", "c_gradient * result * result")] if last else []
-    functions = tuple(n for n in (*PHI_NAMES, *HALF_NAMES) if any(_mentions(c, n) for c in stage.coefficients))
-    return Program(functions, tuple(coefficients), tuple(loads), tuple(update), tuple(stores), tuple(sums))
+    return Program(
+        arguments=(("z", "-dt * m * (S + symbol)"),),
+        calls=tuple(_calls(stage)),
+        coefficients=tuple(coefficients),
+        loads=tuple(loads),
+        update=tuple(update),
+        sums=tuple(sums),
+        stores=tuple(stores),
+    )
 
 
 def _sum(prefix: str, table: Mapping[str, str]) -> str:
@@ -153,13 +164,33 @@ def _mentions(text: str, name: str) -> bool:
     return re.search(rf"\b{name}\b", text) is not None
 
 
-def function_calls(program: Program) -> list[tuple[tuple[str, ...], str]]:
-    """The calls that give a program's functions of z: (names of the four results, argument)."""
+def _calls(stage: Stage) -> list[tuple[tuple[str, ...], str]]:
+    """The functions of z and of z/2 that a stage needs."""
     calls = []
     for names, argument in ((PHI_NAMES, "z"), (HALF_NAMES, "0.5 * z")):
-        if any(n in program.functions for n in names):
-            calls.append((names, argument))
+        used = [any(_mentions(c, n) for c in stage.coefficients) for n in names]
+        if any(used):
+            calls.append((tuple(n if u else "_" + n for n, u in zip(names, used, strict=True)), argument))
     return calls
+
+
+def cpu_statements(program: Program) -> list[str]:
+    """The statements as Python, for one real number of a mode; rows of arrays are `row_<array>`."""
+    lines = [
+        "k2 = row_k0 + row_kr[j]",
+        "w = row_weight[j]",
+        "m = rate_constant + rate_laplacian * k2",
+        "symbol = gradient_symbol(kappa, k2)",
+        *(f"{name} = row_{name}[j]" for name in program.matrix),
+        *(f"{name} = {arithmetic}" for name, arithmetic in program.arguments),
+        *(f"{', '.join(names)} = phi_functions({argument})" for names, argument in program.calls),
+        *(f"{name} = {arithmetic}" for name, arithmetic in program.coefficients),
+        *(f"{name} = row_{array}[j]" for name, array in program.loads),
+        *(f"{name} = {arithmetic}" for name, arithmetic in program.update),
+        *(f"{name} += {arithmetic}" for name, arithmetic in program.sums),
+        *(f"row_{array}[j] = {name}" for array, name in program.stores),
+    ]
+    return lines
 
 
 def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) -> str:
@@ -192,22 +223,6 @@ def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) ->
         *(f"            row_{array} = {array}[f, b, a]" for array in rows),
         "            for j in range(width):",
     ]
-    inner = [
-        "k2 = row_k0 + row_kr[j]",
-        "w = row_weight[j]",
-        "m = rate_constant + rate_laplacian * k2",
-        "symbol = gradient_symbol(kappa, k2)",
-        "z = -dt * m * (S + symbol)",
-    ]
-    for names, argument in function_calls(program):
-        inner.append(
-            f"{', '.join(n if n in program.functions else '_' + n for n in names)} = phi_functions({argument})"
-        )
-    inner += [f"{name} = {arithmetic}" for name, arithmetic in program.coefficients]
-    inner += [f"{name} = row_{array}[j]" for name, array in program.loads]
-    inner += [f"{name} = {arithmetic}" for name, arithmetic in program.update]
-    inner += [f"{name} += {arithmetic}" for name, arithmetic in program.sums]
-    inner += [f"row_{array}[j] = {name}" for array, name in program.stores]
-    lines += ["                " + line for line in inner]
+    lines += ["                " + line for line in cpu_statements(program)]
     lines += ["        sums[f] += error", "        sums[fields] += 0.5 * gradient"]
     return "\n".join(lines) + "\n"

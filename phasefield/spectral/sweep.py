@@ -239,6 +239,10 @@ class Sweep:
         split = packed.reshape(count, self._n0, self._column_blocks, self.block_columns).transpose(0, 2, 1, 3)
         return np.repeat(split.astype(self.dtype), 2, axis=-1)
 
+    def couple_mean(self, coupling: np.ndarray, packed: np.ndarray) -> None:
+        """Replace the numbers of the mode k = 0 in what `couple` returned by `packed` (components)."""
+        coupling[:, 0, 0, :2] = packed[:, None]
+
     def forward(self, u: np.ndarray, u_hat: np.ndarray) -> None:
         """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""
         u = np.asarray(u, self.dtype).reshape(self.fields, self._n0, self._middle, self._nx)

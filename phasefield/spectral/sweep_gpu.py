@@ -8,7 +8,7 @@ pass over memory. Sums stay on the device until `Backend.to_host` fetches them, 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,6 @@ class GpuSweep:
         InputError: more cells than 32 bits count.
     """
 
-    sums_width = 16
-
     def __init__(
         self,
         grid: Grid,
@@ -102,8 +100,10 @@ class GpuSweep:
         self._block = block
         self._block_real = block.reshape(fields, n0, middle * row).view(self.dtype)
         self.engine = CuFft(self.xp, self.work, block)
+        self.sums_width = max(16, 2 + 2 * fields)
         self.sums = self.xp.zeros((1, self.sums_width), np.float64)
-        self._spectral_sums = self.xp.zeros(fields + 1, np.float64)
+        # Squared errors and two energies, of which uncoupled fields leave the last zero.
+        self._spectral_sums = self.xp.zeros(fields + 2, np.float64)
         self._scratch = StageScratch(1.0 / grid.cells, self.xp.zeros(StageScratch.size(fields), np.float64))
 
     def by_mode(self, u_hat: Any) -> Any:
@@ -161,10 +161,25 @@ class GpuSweep:
             self.engine.backward(self._block, self.work)
         return self._spectral_sums
 
-    def real_pass(self, pointwise: Callable, parameters: Any) -> Any:
-        """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass."""
-        pointwise(self._flat, parameters, self.sums[0])
+    def real_pass(self, pointwise: Callable, parameters: Any, frozen: Sequence[Any] | None = None) -> Any:
+        """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass.
+
+        With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters, sums).
+        """
+        pointwise(self._flat, *(frozen or ()), parameters, self.sums[0])
         return self.sums
+
+    def freeze(self, fields: np.ndarray) -> list[Any]:
+        """Real fields (number, *grid.shape) as a real pass takes them: one block with all cells, (number, cells)."""
+        return [self.xp.asarray(fields.reshape(len(fields), -1), self.dtype)]
+
+    def couple(self, packed: np.ndarray) -> Any:
+        """Numbers per mode (components, n0, R) as stage kernels take them: (components, 1, n0, R) on the device."""
+        return self.xp.asarray(packed[:, None], self.dtype, order="C")
+
+    def couple_mean(self, coupling: Any, packed: np.ndarray) -> None:
+        """Replace the numbers of the mode k = 0 in what `couple` returned by `packed` (components)."""
+        coupling[:, 0, 0, 0] = self.xp.asarray(packed, self.dtype)
 
     def forward(self, u: Any, u_hat: Any) -> None:
         """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""

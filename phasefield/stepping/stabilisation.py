@@ -56,9 +56,10 @@ class Stabilisation:
             return False
         ranges = [(a - MARGIN * (b - a), b + MARGIN * (b - a)) for a, b in attained]
         values = self._evaluate(attained)
-        enough = not self._changing or bool(np.all(self.values >= values / SAFETY))
-        if inside and enough and np.all(self.values <= TOO_LARGE * values):
-            return False
+        if inside and np.all(self.values <= TOO_LARGE * values):
+            enough = not self._changing or np.all(self.values >= values / SAFETY)
+            if enough:
+                return False
         changed = not np.array_equal(self.values, values)
         self.ranges, self.values = ranges, values
         return changed

@@ -8,7 +8,7 @@ knowing the energy of its result. A rejected step costs one more evaluation and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +122,13 @@ class Stepper:
         arrays = {"state_hat": self.state_hat}
         if self._previous and self._last_dt:
             arrays |= {"previous_hat": self._previous[0], "previous_explicit": self._slots[0]}
-        numbers: dict[str, float] = {"last_dt": self._last_dt, "time": self.time, "previous_time": self._previous_time, "phase": self.phase, "previous_phase": self._previous_phase}
+        numbers: dict[str, float] = {
+            "last_dt": self._last_dt,
+            "time": self.time,
+            "previous_time": self._previous_time,
+            "phase": self.phase,
+            "previous_phase": self._previous_phase,
+        }
         return {name: self.backend.to_host(a) for name, a in arrays.items()}, numbers
 
     def restore_checkpoint(
@@ -197,7 +203,7 @@ class Stepper:
         self._attempted_time = self.time + dt if end is None else end
         sums, moment = np.zeros(0), self.time
         for i, (kernel, stage) in enumerate(zip(kernels, stages, strict=True)):
-            if self._coupling is not None:
+            if self.split.coupling is not None:
                 self._drive[:] = self.split.coupling.drive(moment, self.phase)
             arguments = (base, value, *slots[: i + 1], *previous, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
@@ -211,9 +217,10 @@ class Stepper:
             moment = self._attempted_time if last else self.time + stage.time * dt
             self._real_pass(moment)
         quadratic = self.sweep.grid.volume * sums[len(self.split.names) :][:2]
-        *self._candidate, before = self._evaluated(
+        energies, ranges, before = self._evaluated(
             float(quadratic[0]), float(quadratic[1:].sum()), self._value_hat, self._attempted_time
         )
+        self._candidate = energies, ranges
         self._energy_change = before - self.energies.total
         return error
 
@@ -249,7 +256,7 @@ class Stepper:
             self._evaluate(self._previous[0], self._previous_time)
             kernel = self.backend.kernels.store_block
             self.sweep.spectral_pass(kernel, (self.sweep.real_view(self._slots[0]),), backward=False)
-            if self._coupling is not None:
+            if self.split.coupling is not None:
                 slot = self._slots[0].reshape(len(self.split.names), -1)
                 drive = self.split.coupling.drive(self._previous_time, self._previous_phase)
                 slot[:, 0] -= self.backend.to_device(drive, np.float64)
@@ -298,17 +305,18 @@ class Stepper:
         bulk = float(sums[:, 0].sum()) * cell
         bulk_before = float(sums[:, 1 + 2 * fields].sum()) * cell if self.split.model.changing else bulk
         ranges = [(float(sums[:, 1 + 2 * q].min()), float(sums[:, 2 + 2 * q].max())) for q in range(fields)]
-        loads, loads_before = self._load_energy(u_hat, time), self._load_energy(u_hat, self.time)
+        loads, loads_before = self._load_energies(u_hat, (time, self.time))
         energies = Energies(bulk, gradient, coupling + loads, coupling + abs(loads))
         return energies, ranges, bulk_before + gradient + coupling + loads_before
 
-    def _load_energy(self, u_hat: Any, time: float) -> float:
-        """V (c − g·ū) at `time`."""
-        coupling = self.split.coupling
+    def _load_energies(self, u_hat: Any, times: Sequence[float]) -> list[float]:
+        """V (c − g·ū) at given times."""
+        coupling, phase = self.split.coupling, self.phase
         if coupling is None:
-            return 0.0
+            return [0.0 for _ in times]
         means = self.backend.to_host(u_hat.reshape(len(self.split.names), -1)[:, 0]).real
-        return self.sweep.grid.volume * float(coupling.constant(time, self.phase) - coupling.drive(time, self.phase) @ means)
+        volume = self.sweep.grid.volume
+        return [volume * float(coupling.constant(t, phase) - coupling.drive(t, phase) @ means) for t in times]
 
     def _quadratic_energies(self) -> tuple[float, float]:
         """Gradient energy, and that of the coupling without its loads."""

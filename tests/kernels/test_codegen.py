@@ -78,6 +78,34 @@ def test_kernels_equal_the_evaluation(name, real):
     assert work.dtype == real
 
 
+@pytest.mark.parametrize("real", ["float64", "float32"])
+@pytest.mark.parametrize("changing", [False, True])
+def test_frozen_fields_and_changing_parameters(real, changing):
+    """∂f/∂c and ∂f/∂d with the first set of parameters at given h, and Σ f with the second."""
+    text = "W*(c**2 - 1)**2*(d**2 + h) + T*c**2*exp(d) + h*W**1.5*c"
+    density = parse(text, variables=("c", "d", "h"), parameters=["W", "T"])
+    derivatives = [density.derivative("c"), density.derivative("d")]
+    kernels = compile_pointwise(density, derivatives, real, changing)
+    cells, eps = block(density).astype(real), np.finfo(real).eps
+    now, before = {"W": 1.7, "T": -0.4}, {"W": 0.6, "T": 0.9}
+    p = np.array([*now.values(), *(before.values() if changing else ())], real)
+    u, frozen = cells[:2].copy(), cells[2:].copy()
+    sums = np.full(1 + 4 + changing, np.nan)
+    values = dict(zip("cdh", cells.astype(float), strict=True))
+    f, f_before = density.evaluate(**values, **now), density.evaluate(**values, **before)
+    assert kernels.energy(u, frozen, p) == pytest.approx(f.sum(), abs=20 * eps * abs(f).sum())
+    kernels.potential(u, frozen, p, sums)
+    assert sums[0] == pytest.approx(f.sum(), abs=20 * eps * abs(f).sum())
+    np.testing.assert_array_equal(sums[1:5:2], cells[:2].min(axis=1))
+    np.testing.assert_array_equal(sums[2:5:2], cells[:2].max(axis=1))
+    if changing:
+        assert sums[5] == pytest.approx(f_before.sum(), abs=20 * eps * abs(f_before).sum())
+    for found, derivative in zip(u, derivatives, strict=True):
+        exact = derivative.evaluate(**values, **now)
+        np.testing.assert_allclose(found, exact, rtol=50 * eps, atol=50 * eps * (1 + abs(exact).max()))
+    np.testing.assert_array_equal(frozen, cells[2:])
+
+
 def test_nan_reaches_the_sum_wherever_it_is():
     density, derivatives, _ = make("well")
     kernels = compile_pointwise(density, derivatives, "float64")

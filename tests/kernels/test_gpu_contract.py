@@ -224,6 +224,33 @@ def test_cuda_formula_equals_cpu_formula(cupy, monkeypatch, real, cells, most_bl
 
 
 @needs_compiler
+@pytest.mark.parametrize("real", ["float64", "float32"])
+@pytest.mark.parametrize("variables", [("c",), ("c", "h", "g")])
+@pytest.mark.parametrize("changing", [False, True])
+@pytest.mark.parametrize("most_blocks", [1024, 2])
+def test_frozen_fields_and_changing_parameters(cupy, monkeypatch, real, variables, changing, most_blocks):
+    monkeypatch.setattr(gpu, "MAX_BLOCKS", most_blocks)
+    text = "W*(c**2 - 1)**2 + T*exp(c)*W" + (" + h*c*T**2 + g*h*c**3" if len(variables) > 1 else "")
+    density = parse(text, variables=variables, parameters=["W", "T"])
+    both = (density, [density.derivative("c")], real)
+    ours, theirs = GpuPointwise(*both, changing), compile_pointwise(*both, changing=changing)
+    cells = np.random.default_rng(3).uniform(-1.0, 1.5, (len(variables), 1000)).astype(real)
+    p = np.array([1.7, -0.4, 0.6, 0.9][: 4 if changing else 2], real)
+    u, arrays = cells[:1].copy(), [*([cells[1:]] if len(variables) > 1 else []), p]
+    d, arrays_d = cupy.asarray(u), [cupy.asarray(a) for a in arrays]
+    width = 3 + changing
+    sums_d, sums = cupy.zeros(16, np.float64), np.zeros(width)
+    tolerance = 1e-13 if real == "float64" else 50 * EPS[real]
+    assert ours.energy(d, *arrays_d) == pytest.approx(theirs.energy(u, *arrays), rel=tolerance)
+    ours.potential(d, *arrays_d, sums_d)
+    theirs.potential(u, *arrays, sums)
+    np.testing.assert_allclose(cupy.asnumpy(d), u, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(cupy.asnumpy(sums_d)[:width], sums, rtol=tolerance)
+    np.testing.assert_array_equal(cupy.asnumpy(sums_d)[[1, 2]], sums[[1, 2]])
+    assert not cupy.asnumpy(sums_d)[width:].any()
+
+
+@needs_compiler
 def test_nan_reaches_the_sum_and_the_range(cupy):
     density = parse("c**2", variables=("c",))
     kernels = GpuPointwise(density, [density.derivative("c")], "float64")

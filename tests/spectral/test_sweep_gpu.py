@@ -3,12 +3,14 @@
 import fake_cupy
 import numpy as np
 import pytest
+from coupled_model import RandomCoupling
 from cuda_on_cpu import needs_compiler
 
 from phasefield.backend import make_backend
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.gradient import GradientEnergy
 from phasefield.errors import InputError
+from phasefield.kernels.coupled import pack
 from phasefield.kernels.expressions import parse
 from phasefield.models.base import Model, conserved, non_conserved
 from phasefield.models.split import Split
@@ -116,6 +118,48 @@ def test_modes_are_those_of_the_cpu(cupy, name, laplacian):
     weights = [np.broadcast_to(s.modes(laplacian).weight, (1, *s.modes(laplacian).k2.shape)) for s in (ours, theirs)]
     np.testing.assert_array_equal(by_wavenumber(ours, weights[0]), by_wavenumber(theirs, weights[1]))
     assert ours.modes(laplacian).weight.sum() * ours.shape_hat[2] == box.cells
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_matrix_symbol_reaches_its_modes(cupy, name, device):
+    """½ Σ û*·Λ·û over the modes of a full transform, and the numbers of k = 0 by themselves."""
+    box, backend, coupling = grid(name), make_backend(device, "double", 1), RandomCoupling()
+    sweep = lookup("sweep", device)(box, 2, backend.kernels, make_engine("auto"), 1, backend.dtype, block_bytes=2048)
+    u, u_hat = start(box), sweep.empty_hat()
+    sweep.forward(backend.to_device(u), u_hat)
+    view, weight = sweep.real_view(u_hat), sweep.modes("spectral").weight
+    packed = sweep.couple(sweep.layout.pack(2, lambda *n: coupling.symbol(box, n)))
+    numbers = np.meshgrid(*(np.fft.fftfreq(n, 1.0 / n) for n in box.shape), indexing="ij")[::-1]
+    z = np.fft.fftn(u, axes=range(1, u.ndim), norm="forward").reshape(2, -1)
+    symbol = coupling.symbol(box, tuple(numbers)).reshape(-1, 2, 2)
+    expected = 0.5 * np.einsum("pm,mpq,qm->", z.conj(), symbol, z).real
+    assert backend.kernels.coupling_energy(view, packed, weight) == pytest.approx(expected, rel=1e-13)
+    mean = np.array([[3.0, 1.0], [1.0, 2.0]])
+    sweep.couple_mean(packed, pack(mean))
+    average = u.reshape(2, -1).mean(axis=1)
+    expected += 0.5 * average @ (mean - symbol[0]) @ average
+    assert backend.kernels.coupling_energy(view, packed, weight) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_frozen_fields_meet_their_cells(cupy, name):
+    """A real pass sees every cell once, the frozen field at the same place."""
+    box = grid(name)
+    density = parse("c*(c - h)", variables=("c", "h"))
+    for device in ("cpu", "gpu"):
+        backend = make_backend(device, "double", 1)
+        sweep = lookup("sweep", device)(
+            box, 1, backend.kernels, make_engine("auto"), 1, backend.dtype, block_bytes=2048
+        )
+        kernels = backend.compile_pointwise(density, [density.derivative("c")])
+        u, u_hat = start(box)[:1], sweep.empty_hat()
+        sweep.forward(backend.to_device(u), u_hat)
+        sweep.load(u_hat)
+        frozen = sweep.freeze(u.copy())
+        sums = backend.to_host(sweep.real_pass(kernels.potential, backend.to_device(np.zeros(0)), frozen))
+        assert abs(sums[:, 0].sum()) < 1e-12
+        assert sums[:, 2].max() == pytest.approx(u.max(), rel=1e-13)
 
 
 @pytest.mark.parametrize("precision", ["double", "single"])
