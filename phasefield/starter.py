@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+from pydantic import BaseModel
+
 import phasefield.models  # noqa: F401 - fills the registry
 from phasefield.errors import InputError
 from phasefield.registry import lookup
@@ -37,19 +40,18 @@ def write_starter(name: str, model: str) -> Path:
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     parameters = lookup_model.Params.model_fields
     lines = []
-    built = lookup_model(lookup_model.Params.model_validate({"name": model}))
+    built = lookup_model(lookup_model.Params.model_validate({"name": model, **lookup_model.example}), 2)
     field = next(iter(built.fields))
     for key, info in parameters.items():
-        if key in ("name", "laplacian"):
+        if key in ("name", "laplacian") or (info.default is None and key not in lookup_model.example):
             continue
-        value = (
-            _FORMULA.format(field=field)
-            if key == "free_energy"
-            else "2.0"
-            if key == "gradient_energy"
-            else info.default
-        )
-        lines.append(f"  {key + ': ' + str(value):<42}# {info.description}\n")
+        value = lookup_model.example.get(key, "2.0" if key == "gradient_energy" else info.default)
+        if isinstance(value, dict):
+            value = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000).strip()
+        if key == "free_energy":
+            value = _FORMULA.format(field=field)
+        if not isinstance(value, BaseModel | list):
+            lines.append(f"  {key + ': ' + str(value):<42}# {info.description}\n")
     initial = "".join(f"  {f}: {{mean: 0.0, noise: 0.01}}\n" for f in built.fields)
     text = _TEMPLATE.format(name=path.stem, model=model, parameters="".join(lines), initial=initial)
     try:

@@ -104,6 +104,8 @@ class Model(ABC):
     """
 
     Params: ClassVar[type[Strict]]
+    # Parameters of a small scenario, where the defaults are not enough: for starters and for tests of every model.
+    example: ClassVar[dict[str, Any]] = {}
     equation: ClassVar[str]
     reference: ClassVar[str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
@@ -47,6 +47,14 @@ class Martensite(Model):
         "A. Artemev, Y. Jin, A. G. Khachaturyan, Three-dimensional phase field model of proper martensitic transformation, "
         "Acta Mater. 49 (2001) 1165, doi:10.1016/S1359-6454(01)00021-0"
     )
+
+    example: ClassVar[dict[str, Any]] = {
+        "gradient_energy": 2.0,
+        "landau": {"name": "landau_246", "a": -0.25, "b": 1.0, "c": 1.0},
+        "stiffness": {"cubic": {"C11": 1.0, "C12": 0.6, "C44": 0.2}},
+        "transformation": {"strains": [[[1.0, 0.0], [0.0, -1.0]]], "scale": 2.0},
+        "load": "strain",
+    }
 
     class Params(Strict):
         """Parameters of the martensite model."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
@@ -125,6 +125,13 @@ class SquareRectangle(Model):
         "S. Kartha, J. A. Krumhansl, J. P. Sethna, L. K. Wickham, Disorder-driven pretransitional tweed pattern in martensitic "
         "transformations, Phys. Rev. B 52 (1995) 803, doi:10.1103/PhysRevB.52.803"
     )
+
+    example: ClassVar[dict[str, Any]] = {
+        "gradient_energy": 2.0,
+        "landau": {"name": "landau_246", "a": -0.25, "b": 1.0, "c": 1.0},
+        "bulk_modulus": 2.0,
+        "shear_modulus": 4.0,
+    }
 
     class Params(Strict):
         """Parameters of the square-to-rectangle model."""
