@@ -29,6 +29,7 @@ from phasefield.output.fields import FieldsFile, FieldSpec
 from phasefield.output.history import HistoryWriter
 from phasefield.output.reader import FILE_NAME, Run
 from phasefield.scenario import LoadedScenario, load_scenario
+from phasefield.scenario.load import HISTORY_ROWS
 from phasefield.simulation import Simulation
 from phasefield.stepping.schedule import At, Every, Never, Schedule
 
@@ -43,8 +44,7 @@ RUN_FILES = (
     "checkpoint.h5",
     "checkpoint.previous.h5",
 )
-FIGURES = ("overview", "fields", "energy", "spectrum", "growth", "radius")
-HISTORY_ROWS = 200
+FIGURES = ("overview", "fields", "energy", "spectrum", "growth", "radius", "loop", "orientation")
 
 
 class Reporter(Protocol):

@@ -30,6 +30,7 @@ from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.schema import StepSection
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.control import StepControl
+from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.schedule import Schedule
 from phasefield.stepping.stabilisation import Stabilisation
 from phasefield.stepping.stepper import Energies, Stepper
@@ -99,7 +100,9 @@ class Simulation:
             self.backend.dtype,
         )
         self.engine = self.sweep.engine
-        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, fixed_fields(scenario))
+        self.stepper = Stepper(
+            self.split, self.scheme, self.sweep, self.backend, fixed_fields(scenario), self._make_noise()
+        )
         self.stabilisation = Stabilisation(
             self._curvature, self.scheme.stabilisation, settings.stabilisation, self.model.changing
         )
@@ -221,7 +224,8 @@ class Simulation:
                 )
                 continue
             change = self.stepper.energy_change
-            if not change <= tolerated:
+            # Thermal noise may raise the energy.
+            if not (math.isfinite(change) if self.model.thermal_energy else change <= tolerated):
                 self.counters.rejected_energy += 1
                 self._reject(dt, None, "the state is not finite" if math.isnan(change) else "the energy grows")
                 continue
@@ -273,6 +277,14 @@ class Simulation:
             floor = ERROR_ROUNDING * eps * max(abs(low), abs(high))
             limits.append(self.control.tolerance * magnitude + floor + np.finfo(float).tiny)
         return np.array(limits)
+
+    def _make_noise(self) -> LangevinNoise | None:
+        kT, settings = self.model.thermal_energy, self.scenario.settings
+        if not kT:
+            return None
+        mobility = next(iter(self.model.fields.values())).constant
+        step = float(settings.time.step)
+        return LangevinNoise(kT, mobility, self.grid.cell_volume, step, settings.seed, self.split.names)
 
     def _make_control(self) -> StepControl:
         step = self.scenario.settings.time.step

@@ -65,6 +65,14 @@ def cell_normal(cell, step, tag, k0, k1):
 
 
 @njit(cache=True, nogil=True)
+def subtract_normal(u, first, amplitude, step, tags, k0, k1):
+    """u[q, i] −= amplitude · standard normal deviate of cell first + i with the tag tags[q]."""
+    for q in range(u.shape[0]):
+        for i in range(u.shape[1]):
+            u[q, i] -= amplitude * cell_normal(np.uint64(first + i), step, tags[q], k0, k1)
+
+
+@njit(cache=True, nogil=True)
 def fill_words(out, first, step, tag, k0, k1):
     """Words of the cells first, first + 1, … into out, shape (cells, 4), uint32."""
     for n in range(out.shape[0]):

@@ -163,6 +163,11 @@ class Model(ABC):
         return {}
 
     @property
+    def thermal_energy(self) -> float:
+        """kT of Langevin noise, 0 for none: ∂φ/∂t gains ζ with ⟨ζζ′⟩ = 2 kT L δ(x−x′) δ(t−t′)."""
+        return getattr(self.parameters, "thermal_energy", 0.0)
+
+    @property
     def events(self) -> tuple[float, ...]:
         """Times at which a schedule has a corner: a step ends there."""
         return ()

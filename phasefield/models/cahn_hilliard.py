@@ -25,9 +25,12 @@ class Misfit(Strict):
     """Strain ε* = ε⁰ c of a composition, in a body of one stiffness."""
 
     stiffness: Stiffness = Field(description="elastic constants: cubic, isotropic or voigt; orientation")
-    strain: StrainSetting = Field(description="ε⁰ per unit of c: a number (the same in all directions), or a strain tensor")
+    strain: StrainSetting = Field(
+        description="ε⁰ per unit of c: a number (the same in all directions), or a strain tensor"
+    )
     load: LoadSetting = Field(
-        default=Control(stress={}), description="prescribed mean strains and stresses: stress (free, default), strain, …"
+        default=Control(stress={}),
+        description="prescribed mean strains and stresses: stress (free, default), strain, …",
     )
 
     def transformation(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.bulk import BulkEnergy
@@ -71,6 +71,9 @@ class Martensite(Model):
         load: LoadSetting = Field(
             default=Control(strain={}),
             description="prescribed mean strains and stresses: strain (clamped, default), stress (free), values, or phases",
+        )
+        thermal_energy: NonNegativeFloat = Field(
+            0.0, description="kT of Langevin noise, in units of the energy; needs scheme imex1 and a fixed step"
         )
         laplacian: Literal["spectral", "finite_difference"] = Field(
             "spectral", description="discrete −∇²: k² or 4/h² sin²"

@@ -19,6 +19,8 @@ from phasefield.scenario.messages import Problem, problems, shown
 from phasefield.scenario.schema import MAX_CELLS, build_model, scenario_class
 from phasefield.spectral.grid import Grid
 
+# Rows of the history when nothing is asked for.
+HISTORY_ROWS = 200
 # Mistakes listed at once.
 _SHOWN = 8
 
@@ -192,12 +194,37 @@ def _error(found: list[Problem], document: Document, written: dict[str, Any]) ->
     return InputError("\n".join(lines))
 
 
+def _check_noise(loaded: LoadedScenario) -> list[Problem]:
+    """Langevin noise is drawn for a step before its size could be chosen: all steps must be of one size."""
+    settings, step = loaded.settings, loaded.settings.time.step
+    if not loaded.model.thermal_energy:
+        return []
+    if settings.time.scheme != "imex1" or not isinstance(step, float | int):
+        return [Problem(("model", "thermal_energy"), "noise needs time.scheme: imex1 and a fixed time.step")]
+    output = settings.output
+    moments = [
+        (("output", "fields", "every"), [output.fields.every]),
+        (("output", "fields", "at"), output.fields.at or []),
+        (("output", "history", "every"), [output.history.every or settings.time.end / HISTORY_ROWS]),
+        (("time", "end"), [settings.time.end]),
+        (("model", "thermal_energy"), loaded.model.events),
+    ]
+    found = []
+    for path, times in moments:
+        off = [t for t in times if t is not None and abs(t / step - round(t / step)) > 1e-6]
+        if off:
+            text = f"with noise all times are multiples of time.step = {step:g} (got {off[0]:g})"
+            found.append(Problem(path, text))
+    return found
+
+
 def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     """What no section can check alone."""
     settings, found = loaded.settings, []
     if loaded.grid.cells > MAX_CELLS:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
+    found += _check_noise(loaded)
     if (reason := loaded.model.unsuited(loaded.grid)) is not None:
         found.append(Problem(("grid",), reason))
     for name in settings.initial:
@@ -210,7 +237,11 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     valid = loaded.model.fixed_names()
     for name in settings.fixed:
         if name not in valid:
-            text = str(unknown("fixed field", name, valid)) if valid else f"model {settings.model.name} has no fixed fields"
+            text = (
+                str(unknown("fixed field", name, valid))
+                if valid
+                else f"model {settings.model.name} has no fixed fields"
+            )
             found.append(Problem(("fixed", name), text))
     for i, name in enumerate(settings.output.fields.names or []):
         if name not in fields:

@@ -209,6 +209,24 @@ class LinearStabilityCheck(Strict):
     )
 
 
+class TwinsCheck(Strict):
+    """What a transformed martensite has to show in its last frame; fractions and mean strain in a clamped box only."""
+
+    share: float = Field(
+        default=0.99,
+        gt=0.0,
+        lt=1.0,
+        description="least share of the structure factor within 15° of compatible wall normals",
+    )
+    direction: PositiveFloat = Field(
+        default=0.5, description="intensity-weighted deviation from them, in degrees (two dimensions)"
+    )
+    fractions: PositiveFloat = Field(default=0.03, description="difference between the volume fractions of variants")
+    mean_strain: PositiveFloat = Field(
+        default=0.02, description="mean transformation strain, relative to that of a single variant"
+    )
+
+
 class VerifySection(Strict):
     """Checks made at the end of a run."""
 
@@ -226,6 +244,10 @@ class VerifySection(Strict):
     shrinking_radius: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=False, description="relative error of R² = R₀² − 2(d−1)Lκt for a disc or sphere (non-conserved fields)"
     )
+    twins: Annotated[
+        Off | Annotated[TwinsCheck, Tag("{section}")],
+        _by_kind("false or a section of tolerances such as {share: 0.99}"),
+    ] = Field(default=False, description="orientation of walls and balance of variants when martensite has formed")
 
 
 class _ScenarioBase(Strict):

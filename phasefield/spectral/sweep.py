@@ -203,13 +203,20 @@ class Sweep:
         return self.sums[: self._column_blocks].sum(axis=0)
 
     def real_pass(
-        self, pointwise: Callable, parameters: np.ndarray, frozen: Sequence[np.ndarray] | None = None
+        self,
+        pointwise: Callable,
+        parameters: np.ndarray,
+        frozen: Sequence[np.ndarray] | None = None,
+        after: Callable[[np.ndarray, int], None] | None = None,
     ) -> np.ndarray:
         """Rows or planes: inverse transform, pointwise(u, parameters, sums), forward transform.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters,
-        sums). Returns the per-block sums, shape (blocks, sums_width): what `pointwise` wrote.
+        sums). What `pointwise` leaves is handed to `after`(u, index of its first cell). Returns the per-block sums,
+        shape (blocks, sums_width): what `pointwise` wrote.
         """
+
+        cells = self.block_rows * self._middle * self._nx
 
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
@@ -220,6 +227,8 @@ class Sweep:
                     pointwise(u_flat, parameters, self.sums[b])
                 else:
                     pointwise(u_flat, frozen[b], parameters, self.sums[b])
+                if after is not None:
+                    after(u_flat, b * cells)
                 self.engine.real_forward(u, self._row_axes, rows)
 
         self.sums[:] = 0.0

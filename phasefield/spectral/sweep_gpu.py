@@ -161,12 +161,20 @@ class GpuSweep:
             self.engine.backward(self._block, self.work)
         return self._spectral_sums
 
-    def real_pass(self, pointwise: Callable, parameters: Any, frozen: Sequence[Any] | None = None) -> Any:
+    def real_pass(
+        self,
+        pointwise: Callable,
+        parameters: Any,
+        frozen: Sequence[Any] | None = None,
+        after: Callable[[Any, int], None] | None = None,
+    ) -> Any:
         """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters, sums).
         """
         pointwise(self._flat, *(frozen or ()), parameters, self.sums[0])
+        if after is not None:
+            after(self._flat, 0)
         return self.sums
 
     def freeze(self, fields: np.ndarray) -> list[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from phasefield.kernels.coupled import pack
 from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
 from phasefield.models.split import Split
+from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.schemes import Scheme
 
 
@@ -52,6 +53,7 @@ class Stepper:
         sweep: Any,
         backend: Any,
         fixed: Mapping[str, np.ndarray] | None = None,
+        noise: LangevinNoise | None = None,
     ):
         self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
         self.modes = sweep.modes(split.model.laplacian)
@@ -76,6 +78,9 @@ class Stepper:
         # State and size of the step before; its F̂ is in the slot. This is what a multistep scheme looks back at.
         self._previous = [sweep.empty_hat()] if multistep else []
         self._last_dt = 0.0
+        self._noise = noise
+        # Steps made so far, by which the noise is numbered.
+        self.steps = 0
         # Times of the state, of the step before and of the state that waits for `accept`.
         self.time = self._previous_time = self._attempted_time = 0.0
         # A step overwrites the F̂ of the step before; a rejected one leaves it to be evaluated again.
@@ -124,6 +129,7 @@ class Stepper:
             arrays |= {"previous_hat": self._previous[0], "previous_explicit": self._slots[0]}
         numbers: dict[str, float] = {
             "last_dt": self._last_dt,
+            "steps": self.steps,
             "time": self.time,
             "previous_time": self._previous_time,
             "phase": self.phase,
@@ -139,9 +145,10 @@ class Stepper:
         previous_time: float = 0.0,
         phase: int = 0,
         previous_phase: int = 0,
+        steps: int = 0,
     ) -> None:
         """Go on from a checkpoint of the same grid and device, bit for bit."""
-        self.time, self._previous_time = time, previous_time
+        self.time, self._previous_time, self.steps = time, previous_time, int(steps)
         self.phase, self._previous_phase = int(phase), int(previous_phase)
         if self.split.coupling is not None:
             self._set_mean_symbol(self.split.coupling.mean_symbol(phase))
@@ -215,7 +222,7 @@ class Stepper:
                     if not error <= 1.0:
                         return error
             moment = self._attempted_time if last else self.time + stage.time * dt
-            self._real_pass(moment)
+            self._real_pass(moment, self.steps + 1)
         quadratic = self.sweep.grid.volume * sums[len(self.split.names) :][:2]
         energies, ranges, before = self._evaluated(
             float(quadratic[0]), float(quadratic[1:].sum()), self._value_hat, self._attempted_time
@@ -244,6 +251,7 @@ class Stepper:
             self._previous_time, self._previous_phase = self.time, self.phase
             self._slot_spoilt = False
         self.time = self._attempted_time
+        self.steps += 1
         self.energies, self.ranges = self._candidate
 
     def restore(self) -> None:
@@ -283,15 +291,15 @@ class Stepper:
     def _evaluate(self, u_hat: Any, time: float) -> None:
         """`work` = half-transformed F(u) with the parameters at `time`."""
         self.sweep.load(u_hat)
-        self._real_pass(time)
+        self._real_pass(time, self.steps)
 
-    def _real_pass(self, time: float) -> None:
+    def _real_pass(self, time: float, step: int) -> None:
         parameters = self._parameters
         if self.split.model.changing:
             both = [self.split.parameters_at(time), self.split.parameters_at(self.time)]
             parameters = self.backend.to_device(np.concatenate(both))
-        extra = () if self._frozen is None else (self._frozen,)
-        self._bulk_sums = self.sweep.real_pass(self._potential, parameters, *extra)
+        after = None if self._noise is None else self._noise.of_step(step)
+        self._bulk_sums = self.sweep.real_pass(self._potential, parameters, self._frozen, after)
 
     def _evaluated(
         self, gradient: float, coupling: float, u_hat: Any, time: float

@@ -23,6 +23,7 @@ from phasefield.spectral.grid import Axis, Grid
 from phasefield.spectral.sweep import Sweep
 from phasefield.spectral.transforms import make_engine
 
+
 def elastic(control: Control) -> ElasticEnergy:
     strains = np.array([[[0.3, 0.1, 0.0], [0.1, -0.2, 0.0], [0.0, 0.0, 0.1]], np.diag([-0.1, 0.2, 0.3])])
     return ElasticEnergy(cubic_stiffness(3.0, 1.2, 1.5), strains, ("a", "b"), Load(control, 2))

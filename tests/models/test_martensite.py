@@ -89,7 +89,11 @@ def test_loop_area_is_what_the_stabilised_scheme_dissipates(step):
     """∮σ dε = Σ (1/(LΔt) + S) ‖δη‖² over a pseudoelastic loop of a uniform body."""
     a, S = 1.2 / 4.0, 1.5
     top = 2.0 * critical_stresses(a, 1.0, 1.0).loading / (2.0 * math.sqrt(10.0))
-    load = [{"until": 40.0, "stress": {"xx": top, "yy": -top}}, {"until": 80.0, "stress": {}}, {"until": 120.0, "stress": {}}]
+    load = [
+        {"until": 40.0, "stress": {"xx": top, "yy": -top}},
+        {"until": 80.0, "stress": {}},
+        {"until": 120.0, "stress": {}},
+    ]
     data = uniform(a, load, time={"end": 120.0, "scheme": "imex1", "step": step}, stabilisation=S)
     simulation = Simulation.from_scenario(data, device="cpu")
     means, strains, stresses = [0.0], [np.zeros(6)], [np.zeros(6)]
@@ -248,3 +252,50 @@ def test_names_of_order_parameters():
     generate = {"generate": {"stretch": [1.1, 0.9, 0.9], "parent": "cubic"}}
     model = Martensite(Martensite.Params.model_validate({**data, "transformation": generate}), 3)
     assert list(model.fields) == ["eta_1", "eta_2", "eta_3"]
+
+
+@pytest.mark.parametrize("step", [0.05, 0.2])
+def test_langevin_noise_reaches_thermal_equilibrium(step):
+    """⟨|η̂_k|²⟩ = kT/(V(A + κk² + B)) / (1 + ½ Δt L (2S − A + κk² + B)) of the stabilised scheme, mode by mode (χ²)."""
+    A, S, kappa, kT, n = 1.0, 0.8, 1.0, 1e-6, 16
+    data = scenario([n, n], [16.0, 16.0], A, kappa=kappa, load="strain")
+    data |= {
+        "time": {"end": 4000 * step, "scheme": "imex1", "step": step},
+        "output": {"history": {"every": 4000 * step}},
+        "stabilisation": S,
+        "seed": 3,
+    }
+    data["model"]["thermal_energy"] = kT
+    simulation = Simulation.from_scenario(data, device="cpu")
+    power, samples = np.zeros((n, n)), 0
+
+    def sample(sim):
+        nonlocal power, samples
+        if sim.counters.steps > 400 and sim.counters.steps % 10 == 0:
+            power += np.abs(np.fft.fft2(sim.state["eta"]) / n**2) ** 2
+            samples += 1
+
+    simulation.advance(on_step=sample)
+    simulation.close()
+    mx = np.fft.fftfreq(n, 1.0 / n).astype(int)
+    B = simulation.model.elastic.symbol(simulation.grid, tuple(np.meshgrid(mx, mx)))[..., 0, 0]
+    k2 = (2.0 * np.pi * mx / 16.0) ** 2
+    stiffness = kappa * (k2[:, None] + k2[None, :]) + B
+    expected = kT / (256.0 * (A + stiffness)) / (1.0 + 0.5 * step * (2.0 * S - A + stiffness))
+    ratio = power / samples / expected
+    # Samples 10 steps apart are nearly independent for all but the slowest modes; half of the modes are conjugates.
+    assert np.mean(ratio) == pytest.approx(1.0, abs=0.02)
+    effective = samples * np.minimum(1.0, 10 * step * (A + stiffness) / (1.0 + step * (S + stiffness)))
+    chi2 = float(np.sum(0.5 * effective * (ratio - 1.0) ** 2))
+    assert chi2 == pytest.approx(0.5 * n * n, rel=0.5)
+
+
+def test_noise_needs_steps_of_one_size():
+    data = scenario([8, 8], [8.0, 8.0], 1.0)
+    data["model"]["thermal_energy"] = 0.1
+    with pytest.raises(InputError, match="noise needs time.scheme: imex1 and a fixed time.step"):
+        load_scenario(data | {"time": {"end": 1.0}})
+    with pytest.raises(
+        InputError, match=r"output.history.every: with noise all times are multiples of time.step = 0.1"
+    ):
+        load_scenario(data | {"time": {"end": 1.0, "scheme": "imex1", "step": 0.1}})
