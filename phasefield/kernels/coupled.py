@@ -7,8 +7,9 @@ their basis every scheme is the scalar one of `stages` with the symbol κk̃² +
 is, for the components y_i = Σ_p V_pi φ̂_p of every quantity.
 
 The statements (`coupled_program`) are those of all fields at one mode, printed as a Numba function here and as a CUDA kernel in
-`coupled_cuda`. The array `coupling` (components, …) holds λ_0 … λ_{N−1} and, for N > 1, V_00, V_01, … row by row, for every
-mode. `drive` (N) is a uniform driving force: F̂_p(k = 0) −= drive_p.
+`coupled_cuda`. The array `coupling` (components, …) holds λ_0 … λ_{N−1} and, for N > 2, V_00, V_01, … row by row, for every
+mode; for N = 2 V_00 and V_10, from which V_01 = −V_10 and V_11 = V_00 follow. `drive` (N) is a uniform
+driving force: F̂_p(k = 0) −= drive_p.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _SHARED = ("c_rate", "c_S", "c_gradient", "c_weight")
 
 def components(fields: int) -> int:
     """How many numbers per mode describe Λ of `fields` coupled fields."""
-    return 1 if fields == 1 else fields + fields * fields
+    return fields + fields * len(_stored(fields))
 
 
 def pack(matrices: np.ndarray) -> np.ndarray:
@@ -48,8 +49,18 @@ def pack(matrices: np.ndarray) -> np.ndarray:
         return np.maximum(matrices[..., 0, 0], 0.0)[None]
     values, vectors = np.linalg.eigh(matrices)
     rows = [np.maximum(values[..., i], 0.0) for i in range(fields)]
-    rows += [vectors[..., p, i] for p in range(fields) for i in range(fields)]
+    rows += [vectors[..., p, i] for p in range(fields) for i in _stored(fields)]
     return np.stack(rows)
+
+
+def _stored(fields: int) -> range:
+    """Eigenvectors that are stored: of two fields the first, from which the second follows by a quarter turn."""
+    return range({1: 0, 2: 1}.get(fields, fields))
+
+
+def _entry(p: int, i: int, fields: int) -> str:
+    """V_pi by the numbers that are stored."""
+    return f"V_{p}_{i}" if i in _stored(fields) else ("(-V_1_0)", "V_0_0")[p]
 
 
 def coupled_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
@@ -65,7 +76,7 @@ def coupled_program(number: int, stages: Sequence[Stage], fields: int, multistep
     A name ends in the number of its field or, z and what follows from it, of its eigenvalue.
     """
     plain, stage, each = make_program(number, stages, multistep), stages[number], range(fields)
-    matrix = [f"lambda_{i}" for i in each] + [f"V_{p}_{i}" for p in each for i in each if fields > 1]
+    matrix = [f"lambda_{i}" for i in each] + [f"V_{p}_{i}" for p in each for i in _stored(fields)]
     coefficients = []
     for name, arithmetic in plain.coefficients:
         own = name not in _SHARED
@@ -156,9 +167,9 @@ def _field(text: str, p: int) -> str:
 
 def _to_component(q: str, i: int, fields: int) -> str:
     """y_i = Σ_p V_pi q_p"""
-    return f"{q}_0" if fields == 1 else " + ".join(f"V_{p}_{i} * {q}_{p}" for p in range(fields))
+    return f"{q}_0" if fields == 1 else " + ".join(f"{_entry(p, i, fields)} * {q}_{p}" for p in range(fields))
 
 
 def _to_field(y: str, p: int, fields: int) -> str:
     """q_p = Σ_i V_pi y_i"""
-    return f"{y}_0" if fields == 1 else " + ".join(f"V_{p}_{i} * {y}_{i}" for i in range(fields))
+    return f"{y}_0" if fields == 1 else " + ".join(f"{_entry(p, i, fields)} * {y}_{i}" for i in range(fields))

@@ -149,7 +149,13 @@ def coupling_energy(u_hat, coupling, weight):
                 for i in range(fields):
                     y = 0.0
                     for p in range(fields):
-                        v = 1.0 if fields == 1 else coupling[fields + p * fields + i, b, a, j]
+                        v = 1.0
+                        if fields == 2:
+                            # The second eigenvector is the first one turned by a quarter.
+                            v = coupling[2 + (p ^ i), b, a, j]
+                            v = -v if i > p else v
+                        elif fields > 2:
+                            v = coupling[fields + p * fields + i, b, a, j]
                         y += v * u_hat[p, b, a, j]
                     mode += coupling[i, b, a, j] * y * y
                 row += weight[start + j // 2] * mode

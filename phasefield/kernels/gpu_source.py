@@ -133,7 +133,11 @@ extern "C" __global__ void coupling_energy(const mode *u, const real *coupling, 
         for (unsigned int q = 0; q < fields; ++q) {
             double re = 0.0, im = 0.0;
             for (unsigned int p = 0; p < fields; ++p) {
-                const double v = fields == 1 ? 1.0 : coupling[(fields + p * fields + q) * modes + i];
+                double v = 1.0;
+                if (fields == 2)
+                    v = (q > p ? -1.0 : 1.0) * coupling[(2 + (p ^ q)) * modes + i];
+                else if (fields > 2)
+                    v = coupling[(fields + p * fields + q) * modes + i];
                 re += v * u[p * modes + i].part[0];
                 im += v * u[p * modes + i].part[1];
             }

@@ -112,7 +112,8 @@ def test_packed_matrices(fields):
     assert packed.shape == (components(fields), 4, 6)
     values, vectors = packed[:fields], np.ones((1, 1, 4, 6))
     if fields > 1:
-        vectors = packed[fields:].reshape(fields, fields, 4, 6)
+        c, s = packed[2:4]
+        vectors = np.array([[c, -s], [s, c]]) if fields == 2 else packed[fields:].reshape(fields, fields, 4, 6)
     assert (values >= 0.0).all()
     np.testing.assert_allclose(np.einsum("piab,iab,qiab->abpq", vectors, values, vectors), matrices, atol=1e-13)
     np.testing.assert_array_equal(pack(matrices[0, 0]), packed[:, 0, 0])
