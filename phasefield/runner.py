@@ -72,6 +72,7 @@ class _Frames:
     def observe(self, simulation: Simulation) -> None:
         assert self.spectrum is not None
         state = simulation.state
+        state |= simulation.derived([n for n in self._names if n not in state])
         self._file.append(simulation.time, simulation.counters.steps, {n: state[n] for n in self._names})
         self.spectrum.sample(simulation)
         self._history.flush()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ import phasefield.spectral.sweep_gpu  # noqa: F401 - both register a sweep; this
 from phasefield.backend import make_backend
 from phasefield.errors import InputError, NumericalError
 from phasefield.initial import evaluate
+from phasefield.mechanics.stiffness import COMPONENTS
 from phasefield.models.split import Split
 from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario, load_scenario
@@ -100,9 +101,8 @@ class Simulation:
             self.backend.dtype,
         )
         self.engine = self.sweep.engine
-        self.stepper = Stepper(
-            self.split, self.scheme, self.sweep, self.backend, fixed_fields(scenario), self._make_noise()
-        )
+        self.fixed = fixed_fields(scenario)
+        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, self._make_noise())
         self.stabilisation = Stabilisation(
             self._curvature, self.scheme.stabilisation, settings.stabilisation, self.model.changing
         )
@@ -144,6 +144,17 @@ class Simulation:
         """The fields in real space, by name: new arrays in grid shape."""
         u = self.backend.to_host(self.stepper.real_state())
         return dict(zip(self.split.names, u, strict=True))
+
+    def derived(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Fields that follow from the state, such as the chemical potential or the stress; see `Model.derived_names`."""
+        if not names:
+            return {}
+        state: dict[str, Any] = {**self.state, **self.model.frozen_fields(self.grid, self.fixed)}
+        parts = [self.fixed.get(f"eigenstrain_{c}") for c in COMPONENTS]
+        if any(part is not None for part in parts):
+            zero = np.zeros(self.grid.shape)
+            state["eigenstrain"] = np.stack([zero if part is None else part for part in parts])
+        return self.model.derived_fields(names, state, self.grid, self.time)
 
     def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
         """Replace the fields (grid shape, one array per field) and take their means as the conserved ones."""

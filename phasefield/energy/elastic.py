@@ -6,7 +6,7 @@ depends on the direction of k alone (`mechanics.homogeneous`). It is treated imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -69,14 +69,24 @@ class ElasticEnergy(Term):
         values = self.load.values(self._time)
         strain, stress = solver.mean_response(theta.reshape(len(theta), -1).mean(axis=1), values)
         work = float((stress * strain)[_TENSOR_OF][solver.stress_controlled] @ _TWICE[solver.stress_controlled])
-        return solver.fields(grid, theta, values)["energy_density"] - work
+        pull = np.tensordot(self._fixed_force(), theta, 1)
+        return solver.fields(grid, theta, values)["energy_density"] - work - pull
 
     def energy(self, state: State, grid: Grid) -> float:
-        return self.solver().energy(grid, self._stack(state), self.load.values(self._time))
+        theta = self._stack(state)
+        pull = float(self._fixed_force() @ theta.reshape(len(theta), -1).mean(axis=1))
+        return self.solver().energy(grid, theta, self.load.values(self._time)) - grid.volume * pull
 
     def derivative(self, state: State, grid: Grid) -> dict[str, np.ndarray]:
         stress = self.solver().fields(grid, self._stack(state), self.load.values(self._time))["stress"]
-        return {f: -np.einsum("ij,ij...->...", e, stress) for f, e in zip(self.fields, self.strains, strict=True)}
+        parts = zip(self.fields, self.strains, self._fixed_force(), strict=True)
+        return {f: -np.einsum("ij,ij...->...", e, stress) - g for f, e, g in parts}
+
+    def _fixed_force(self) -> np.ndarray:
+        """ε⁰_p:σ (N) of the mean of a fixed eigenstrain alone; its fluctuation pulls through the pointwise formula."""
+        nothing = np.zeros(len(self.fields))
+        _, stress = self.solver().mean_response(nothing, np.zeros(6), self.fixed_mean)
+        return np.einsum("pij,ij->p", self.strains, stress)
 
     def hessian(
         self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
@@ -138,6 +148,35 @@ class ElasticEnergy(Term):
     def constant(self, time: float, phase: int) -> float:
         """c, energy per volume."""
         return self.solver(phase).mean_constant(self.load.values(time, phase))
+
+    def derived_names(self) -> tuple[str, ...]:
+        """Stress, strain and displacement within the grid's axes, and the elastic energy density."""
+        parts = [c for c, d in zip(COMPONENTS, _HIGHEST_AXIS, strict=True) if d <= self.load.dimensions]
+        axes = "xyz"[: self.load.dimensions]
+        tensors = (f"{kind}_{c}" for kind in ("stress", "strain") for c in parts)
+        return (*tensors, *(f"displacement_{a}" for a in axes), "elastic_energy_density")
+
+    def derived_fields(self, names: Sequence[str], state: State, grid: Grid) -> dict[str, np.ndarray]:
+        """Those of `derived_names` that are in `names`, for the load at the term's time.
+
+        The displacement is its periodic part: what the mean strain adds is left out.
+        """
+        wanted = [name for name in self.derived_names() if name in names]
+        if not wanted:
+            return {}
+        eigenstrain = state.get("eigenstrain")
+        found = self.solver().fields(grid, self._stack(state), self.load.values(self._time), eigenstrain)
+        result = {}
+        for name in wanted:
+            kind, _, part = name.partition("_")
+            if kind in ("stress", "strain"):
+                i = COMPONENTS.index(part)
+                result[name] = found[kind][_TENSOR_OF[0][i], _TENSOR_OF[1][i]]
+            else:
+                result[name] = (
+                    found["displacement"]["xyz".index(part)] if kind == "displacement" else found["energy_density"]
+                )
+        return result
 
     def record_names(self) -> tuple[str, ...]:
         """Names of mean strains and stresses within the grid's axes."""

@@ -36,16 +36,17 @@ from phasefield.mechanics.stiffness import complaint
 def _read_history(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [[0.0, float(value)]]
-    pairs = isinstance(value, list) and value and all(isinstance(p, list | tuple) and len(p) == 2 for p in value)
-    if not pairs or not all(isinstance(x, int | float) and not isinstance(x, bool) for p in value for x in p):
+    pairs = value if isinstance(value, list) else []
+    numbers = [x for p in pairs for x in (p if isinstance(p, list | tuple) and len(p) == 2 else [None])]
+    if not numbers or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers):
         raise complaint("history", "must be a number, or pairs [time, value] such as [[0, 250.0], [100, 290.0]]")
-    numbers = [[float(t), float(v)] for t, v in value]
-    for (a, _), (b, _) in pairwise(numbers):
+    history = [[float(t), float(v)] for t, v in pairs]
+    for (a, _), (b, _) in pairwise(history):
         if not b > a:
             raise complaint("order", f"the times must increase (got {b:g} after {a:g})")
-    if numbers[0][0] < 0.0:
-        raise complaint("order", f"a run starts at time 0 (got {numbers[0][0]:g})")
-    return numbers
+    if history[0][0] < 0.0:
+        raise complaint("order", f"a run starts at time 0 (got {history[0][0]:g})")
+    return history
 
 
 # [[time, value], …]: a single number is constant.

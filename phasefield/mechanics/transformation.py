@@ -199,4 +199,4 @@ StrainSetting = Annotated[
 
 def strain_tensor(value: float | list[Any]) -> np.ndarray:
     """The tensor (3, 3) that a `StrainSetting` stands for."""
-    return value * np.eye(3) if isinstance(value, float) else _strain(value)
+    return value * np.eye(3) if isinstance(value, float | int) else _strain(value)

@@ -7,14 +7,14 @@ Conserved fields obey ∂φ/∂t = ∇·M∇ δF/δφ, non-conserved ones ∂φ/
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from phasefield.energy.term import Term
+from phasefield.energy.term import State, Term
 
 if TYPE_CHECKING:
     from phasefield.spectral.grid import Grid
@@ -179,6 +179,20 @@ class Model(ABC):
     def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
         """Their values, from the time, the means of the fields and the phase of the coupling."""
         return {}
+
+    def derived_names(self) -> tuple[str, ...]:
+        """Fields that follow from the state and can be written on request: `potential_<field>` = δF/δφ, and a model's own."""
+        return tuple(f"potential_{name}" for name in self.fields)
+
+    def derived_fields(self, names: Sequence[str], state: State, grid: Grid, time: float) -> dict[str, np.ndarray]:
+        """The values of some of `derived_names`, in grid shape; `state` also holds frozen fields."""
+        potentials: dict[str, np.ndarray] = {}
+        wanted = {f"potential_{f}": f for f in self.fields if f"potential_{f}" in names}
+        for term in self.terms_at(time) if wanted else ():
+            derivative = term.derivative(state, grid)
+            for name, field in wanted.items():
+                potentials[name] = potentials.get(name, 0.0) + derivative.get(field, np.zeros(grid.shape))
+        return potentials
 
     def terms_at(self, time: float) -> tuple[Term, ...]:
         """The free energy under the loads and with the parameters at `time`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, field_validator
@@ -12,13 +13,16 @@ from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.elastic import ElasticEnergy
 from phasefield.energy.free_energies import DoubleWell, FreeEnergy, FreeEnergyBase, check_variables
 from phasefield.energy.gradient import GradientEnergy
-from phasefield.energy.term import Term
+from phasefield.energy.term import State, Term
 from phasefield.mechanics.homogeneous import Control
 from phasefield.mechanics.loading import Load, LoadSetting
 from phasefield.mechanics.stiffness import Stiffness, rotate
 from phasefield.mechanics.transformation import StrainSetting, strain_tensor
 from phasefield.models.base import Kinetics, Model, Strict, conserved
 from phasefield.registry import register
+
+if TYPE_CHECKING:
+    from phasefield.spectral.grid import Grid
 
 
 class Misfit(Strict):
@@ -100,6 +104,13 @@ class CahnHilliard(Model):
     @property
     def events(self) -> tuple[float, ...]:
         return () if self.coupling is None else self.coupling.load.corners
+
+    def derived_names(self) -> tuple[str, ...]:
+        return (*super().derived_names(), *(() if self.coupling is None else self.coupling.derived_names()))
+
+    def derived_fields(self, names: Sequence[str], state: State, grid: Grid, time: float) -> dict[str, np.ndarray]:
+        result = super().derived_fields(names, state, grid, time)
+        return result if self.coupling is None else result | self.coupling.at(time).derived_fields(names, state, grid)
 
     def record_names(self) -> tuple[str, ...]:
         return () if self.coupling is None else self.coupling.record_names()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.elastic import ElasticEnergy
 from phasefield.energy.gradient import GradientEnergy
-from phasefield.energy.landau_martensite import LandauBase, LandauPolynomial
-from phasefield.energy.term import Term
+from phasefield.energy.landau_martensite import Landau24, LandauBase, LandauPolynomial
+from phasefield.energy.term import State, Term
 from phasefield.errors import InputError
 from phasefield.kernels.expressions import parse
 from phasefield.mechanics.homogeneous import Control
@@ -96,7 +96,7 @@ class Martensite(Model):
         def _one_for_landau_24(cls, value: TransformationStrains, info: ValidationInfo) -> TransformationStrains:
             landau = info.data.get("landau")
             count = len(value.variants())
-            if landau is not None and landau.name == "landau_24" and count != 1:
+            if landau is not None and isinstance(landau, Landau24) and count != 1:
                 raise PydanticCustomError(
                     "variants", "landau_24 has one order parameter, there are {count} strains", {"count": count}
                 )
@@ -209,6 +209,20 @@ class Martensite(Model):
     def events(self) -> tuple[float, ...]:
         temperature = self._temperature.corners if self._temperature is not None else ()
         return tuple(sorted({*temperature, *self.elastic.load.corners}))
+
+    def derived_names(self) -> tuple[str, ...]:
+        return (*super().derived_names(), *self.elastic.derived_names(), "variant")
+
+    def derived_fields(self, names: Sequence[str], state: State, grid: Grid, time: float) -> dict[str, np.ndarray]:
+        """Also `variant`: p where η_p is the largest and above half its well, 0 in austenite; of one field the sign of η."""
+        result = super().derived_fields(names, state, grid, time)
+        result |= self.elastic.at(time).derived_fields(names, state, grid)
+        if "variant" in names:
+            u = np.stack([state[name] for name in self.names])
+            half = 0.5 * (self.parameters.landau.well(self.temperature(time)) or np.inf)
+            signed = np.sign(u[0]) * (np.abs(u[0]) > half)
+            result["variant"] = signed if len(u) == 1 else np.where(u.max(axis=0) > half, 1.0 + u.argmax(axis=0), 0.0)
+        return result
 
     def record_names(self) -> tuple[str, ...]:
         return (*(("temperature",) if self._temperature is not None else ()), *self.elastic.record_names())

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.gradient import GradientEnergy
-from phasefield.energy.landau_martensite import LandauBase, LandauPolynomial
+from phasefield.energy.landau_martensite import Landau234, LandauBase, LandauPolynomial
 from phasefield.energy.term import State, Term
 from phasefield.errors import InputError
 from phasefield.mechanics.compatibility import square_rectangle_kernel
@@ -155,7 +155,7 @@ class SquareRectangle(Model):
         @field_validator("landau")
         @classmethod
         def _even(cls, landau: LandauBase, info: ValidationInfo) -> LandauBase:
-            if landau.name == "landau_234":
+            if isinstance(landau, Landau234):
                 raise PydanticCustomError("landau", "landau_234 is not even; a strain needs landau_246 or landau_24")
             history = info.data.get("temperature")
             try:

@@ -244,8 +244,9 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
             )
             found.append(Problem(("fixed", name), text))
     for i, name in enumerate(settings.output.fields.names or []):
-        if name not in fields:
-            found.append(Problem(("output", "fields", "names", i), str(unknown("field", name, fields))))
+        known = [*fields, *loaded.model.derived_names()]
+        if name not in known:
+            found.append(Problem(("output", "fields", "names", i), str(unknown("field", name, known))))
     times = settings.output.fields.at or []
     if times and times[-1] > settings.time.end:
         text = f"{times[-1]:g} lies after time.end = {settings.time.end:g}"

@@ -293,9 +293,40 @@ def test_langevin_noise_reaches_thermal_equilibrium(step):
 def test_noise_needs_steps_of_one_size():
     data = scenario([8, 8], [8.0, 8.0], 1.0)
     data["model"]["thermal_energy"] = 0.1
-    with pytest.raises(InputError, match="noise needs time.scheme: imex1 and a fixed time.step"):
+    with pytest.raises(InputError, match=r"noise needs time\.scheme: imex1 and a fixed time\.step"):
         load_scenario(data | {"time": {"end": 1.0}})
     with pytest.raises(
         InputError, match=r"output.history.every: with noise all times are multiples of time.step = 0.1"
     ):
         load_scenario(data | {"time": {"end": 1.0, "scheme": "imex1", "step": 0.1}})
+
+
+def test_derived_fields_are_written(tmp_path):
+    import phasefield as pf
+
+    data = scenario([16, 12], [16.0, 12.0], -0.2, load={"stress": {"xx": 0.01}}, kappa=2.0)
+    names = ["eta", "stress_xx", "strain_xy", "displacement_y", "elastic_energy_density", "variant", "potential_eta"]
+    data |= {
+        "time": {"end": 1.0, "step": 0.1},
+        "initial": {"eta": {"mean": 0.5, "noise": 0.3}},
+        "fixed": {"eigenstrain_yy": "0.05*cos(2*pi*y/Ly)"},
+        "output": {"fields": {"names": names, "precision": "double"}},
+    }
+    run = pf.run(data, output=tmp_path / "run", device="cpu")
+    assert set(names) <= set(run.names)
+    frame = {name: np.asarray(run.frame(name, -1), float) for name in names}
+    assert frame["stress_xx"].mean() == pytest.approx(0.01)
+    assert frame["displacement_y"].mean() == pytest.approx(0.0, abs=1e-14)
+    assert set(np.unique(frame["variant"])) <= {-1.0, 0.0, 1.0}
+    # The potential is what drives: with S = 0 and a tiny step, ∂η/∂t = −δF/δη.
+    data |= {"time": {"end": 1e-7, "step": 1e-7, "scheme": "imex1"}, "stabilisation": 0.0, "output": {}}
+    simulation = Simulation.from_scenario(data, device="cpu")
+    before, potential = simulation.state["eta"], simulation.derived(["potential_eta"])["potential_eta"]
+    stress = simulation.derived(["stress_xx"])["stress_xx"]
+    simulation.advance()
+    np.testing.assert_allclose((simulation.state["eta"] - before) / 1e-7, -potential, atol=1e-4)
+    assert stress.std() > 0.0
+    simulation.close()
+    data["output"] = {"fields": {"names": ["stres_xx"]}}
+    with pytest.raises(InputError, match="stress_xx"):
+        load_scenario(data)
