@@ -1,7 +1,8 @@
-"""Pictures of the fields: frames side by side in one dimension, two, or three (mid-planes)."""
+"""Pictures of the fields, or of variants: frames side by side in one dimension, two, or three (mid-planes)."""
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from matplotlib.figure import Figure, FigureBase
 from phasefield.analysis.interface import flat_interface
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
+from phasefield.visual.paths import driven
 from phasefield.visual.style import (
-    BLUE,
     DIVERGING,
     SEQUENTIAL,
     caption,
@@ -24,23 +25,27 @@ from phasefield.visual.style import (
     symbol,
     time_label,
 )
+from phasefield.visual.variants import FEW, MANY, PRESENT, Palette, palette_of
 
 PLANES = {"xy": "z", "xz": "y", "yz": "x"}
+# Two frames are different when some measure of them differs by this share of its largest value.
+DIFFERENT = 0.2
 
 
 @styled
 def figure_fields(run: Run | str, name: str | None = None, frames: int = 4) -> Figure:
-    """Frames of one field, evenly spread over those in the file, on one colour scale.
+    """Frames of one field on one colour scale, or of all variants in their colours.
 
-    A 3-D field is shown on the three mid-planes of the box; of a vector field, the magnitude is shown.
+    Frames are spread evenly over those in the file; of a run under changing loads, those that differ most are shown. A 3-D
+    field is shown on the three mid-planes of the box; of a vector field, the magnitude is shown.
 
     Args:
         run: the run, or its folder.
-        name: the field; the first one when absent.
+        name: the field; when absent all variants where the model has such, otherwise the first field.
         frames: how many frames at most.
     """
     run = load_run(run)
-    indices, lengths = chosen_frames(run, frames), box(run)
+    indices, lengths = telling_frames(run, frames), box(run)
     planes = ["xy"] if len(lengths) < 3 else list(PLANES)
     if len(lengths) == 1:
         figure = new_figure(run, 6.5, 0.9 + 1.2 * len(indices))
@@ -66,6 +71,31 @@ def chosen_frames(run: Run, count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, available - 1, min(count, available))})
 
 
+def telling_frames(run: Run, count: int) -> list[int]:
+    """The same, but under changing loads or temperature the frames that look most different.
+
+    That is judged by means and extremes of the fields and by the energy of their walls. The first and the last frame are taken,
+    then again and again the one least like those taken: among frames at the end of a stage of the load as long as they add
+    something, then among all.
+    """
+    if count < 3 or len(run.times) <= count or not driven(run):
+        return chosen_frames(run, count)
+    history, model = run.history, scenario_of(run).model
+    columns = [history[f"{what}_{field}"].values for field in model.fields for what in ("mean", "min", "max")]
+    walls = history["energy_gradient"].values
+    measures = [*(c / max(np.abs(columns).max(), 1e-300) for c in columns), walls / max(np.abs(walls).max(), 1e-300)]
+    points = np.nan_to_num([np.interp(run.times, history["time"].values, m) for m in measures])
+    corners = sorted({int(np.argmin(np.abs(run.times - t))) for t in model.events})
+    taken = [0, len(run.times) - 1]
+    for candidates, least in ((np.array(corners, int), DIFFERENT), (np.arange(len(run.times)), 0.0)):
+        while len(taken) < count and candidates.size:
+            distance = np.abs(points[:, candidates, None] - points[:, None, taken]).max(axis=0).min(axis=1)
+            if distance.max() <= least:
+                break
+            taken.append(int(candidates[np.argmax(distance)]))
+    return sorted(taken)
+
+
 def box(run: Run) -> dict[str, float]:
     """Lengths of the box by axis name; centres are at (i + ½) h, so first + last is the length."""
     data = run.fields
@@ -75,16 +105,23 @@ def box(run: Run) -> dict[str, float]:
 
 def draw_frames(figure: FigureBase, run: Run, name: str | None, indices: list[int], planes: list[str]) -> None:
     """Fill a figure or part of one: one column per frame, one row per plane; in 1-D one row per frame."""
+    palette = palette_of(run) if name is None else None
     name = name if name is not None else run.names[0]
     if name not in run.names:
         raise unknown("field", name, run.names)
     lengths = box(run)
-    images = {(p, i): _values(run, name, i, PLANES[p] if len(lengths) == 3 else "") for p in planes for i in indices}
-    label = symbol(name) if "component" not in run.fields[name].dims else f"|{symbol(name)}|"
     if len(lengths) == 1:
-        _lines(figure, run, [images["xy", i] for i in indices], indices, label)
+        _lines(figure, run, [name] if palette is None else list(palette.variants.fields), indices)
         return
-    norm, colours = _scale(run, name, list(images.values()))
+    slots = [(p, i) for p in planes for i in indices]
+    normals = PLANES if len(lengths) == 3 else dict.fromkeys(planes, "")
+    options: dict[str, Any] = {}
+    present = np.zeros(0)
+    if palette is None:
+        images = {(p, i): _values(run, name, i, normals[p]) for p, i in slots}
+        options["norm"], options["cmap"] = _scale(run, name, list(images.values()))
+    else:
+        images, present = _composites(run, palette, {(p, i): normals[p] for p, i in slots})
     grid = figure.subplots(
         len(planes), len(indices), squeeze=False, sharey="row", height_ratios=[_height(lengths, p) for p in planes]
     )
@@ -93,28 +130,51 @@ def draw_frames(figure: FigureBase, run: Run, name: str | None, indices: list[in
         for column, index in enumerate(indices):
             axes = grid[row, column]
             extent = (0.0, lengths[plane[0]], 0.0, lengths[plane[1]])
-            mappable = axes.imshow(
-                images[plane, index], origin="lower", extent=extent, norm=norm, cmap=colours, aspect="equal"
-            )
+            mappable = axes.imshow(images[plane, index], origin="lower", extent=extent, aspect="equal", **options)
             axes.set_xlabel(plane[0])
             axes.locator_params(nbins=4)
             if column == 0:
                 axes.set_ylabel(plane[1])
             if row == 0:
                 axes.set_title(time_label(run.times[index]))
-    figure.colorbar(mappable, ax=grid, label=label, shrink=0.9, pad=0.015, aspect=25)
+    if palette is None:
+        figure.colorbar(mappable, ax=grid, label=_label(run, name), shrink=0.9, pad=0.015, aspect=25)
+    else:
+        palette.legend(grid[0, -1], present)
 
 
-def _lines(figure: FigureBase, run: Run, lines: list[np.ndarray], indices: list[int], label: str) -> None:
+def _composites(
+    run: Run, palette: Palette, slots: dict[tuple[str, int], str]
+) -> tuple[dict[tuple[str, int], np.ndarray], np.ndarray]:
+    """RGB pictures of all variants for (plane, frame) with the plane's normal; and which variants occur in them."""
+    images, present = {}, np.zeros(len(palette.names), bool)
+    for (plane, index), normal in slots.items():
+        values = [_values(run, name, index, normal) for name in palette.variants.fields]
+        fractions = palette.fractions(values, float(run.times[index]))
+        present |= fractions.reshape(len(present), -1).max(axis=1) >= PRESENT
+        images[plane, index] = palette.blend(fractions)
+    return images, present
+
+
+def _lines(figure: FigureBase, run: Run, names: list[str], indices: list[int]) -> None:
+    """Graphs of one field, or of several in the colours of their variants."""
     x = run.fields["x"].values
+    colours = FEW if len(names) <= len(FEW) else MANY
     grid = figure.subplots(len(indices), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    for axes, index, line in zip(grid, indices, lines, strict=True):
-        axes.plot(x, line, color=BLUE, lw=1.0)
+    for axes, index in zip(grid, indices, strict=True):
+        for name, colour in zip(names, cycle(colours), strict=False):
+            axes.plot(x, _values(run, name, index, ""), color=colour, lw=1.0, label=_label(run, name))
         axes.set_title(time_label(run.times[index]), loc="right", pad=2.0)
-        axes.set_ylabel(label)
+        axes.set_ylabel(_label(run, names[0]) if len(names) == 1 else symbol(names[0].rpartition("_")[0]))
         axes.set_xlim(0.0, box(run)["x"])
         frameless(axes)
+    if len(names) > 1:
+        grid[0].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.2)
     grid[-1].set_xlabel("x")
+
+
+def _label(run: Run, name: str) -> str:
+    return symbol(name) if "component" not in run.fields[name].dims else f"|{symbol(name)}|"
 
 
 def _height(lengths: dict[str, float], plane: str) -> float:

@@ -14,6 +14,7 @@ from phasefield.visual.style import (
     BLUE,
     GREEN,
     ORANGE,
+    SKY,
     caption,
     frameless,
     load_run,
@@ -66,15 +67,20 @@ def measured_growth(run: Run) -> GrowthCurve | str:
 
 
 def draw_growth(axes: Axes, curve: GrowthCurve, legend_size: float | None = None) -> None:
-    """Measured rates as points; theory, its binned form and the time scheme's as lines; λ* marked on both."""
+    """Measured rates as points; theory, its binned form and the time scheme's as lines; λ* marked on both.
+
+    Where rates depend on direction, lines are those of the fastest one, and points of the others are pale.
+    """
     theory = curve.theory
     k = np.linspace(0.0, 1.12 * max(theory.cutoff_wavenumber, float(curve.wavenumber.max())), 400)
     rates = theory.growth_rate(k)
     axes.axhline(0.0, color=BLACK, lw=0.7)
     (wavelength, rate), (found, found_rate) = _peaks(curve, theory)
-    sign = r"\lambda^*" if theory.fastest_wavenumber > 0.0 else r"\lambda_c"
+    peaked = _has_peak(curve)
+    sign = r"\lambda^*" if peaked else r"\lambda_c"
     axes.plot(k, rates, color=BLACK, label=_legend("theory", sign, wavelength, rate))
-    order = np.argsort(curve.wavenumber)
+    order = np.flatnonzero(curve.softest)
+    order = order[np.argsort(curve.wavenumber[order])]
     x = curve.wavenumber[order]
     axes.plot(
         x,
@@ -88,14 +94,19 @@ def draw_growth(axes: Axes, curve: GrowthCurve, legend_size: float | None = None
     axes.plot(
         x, curve.predicted_discrete[order], color=GREEN, ls="--", lw=1.2, label="exact factors of the time scheme"
     )
+    other = ~curve.softest
+    if other.any():
+        shown = {"color": SKY, "ms": 2.5, "alpha": 0.6, "zorder": 2.5}
+        axes.plot(curve.wavenumber[other], curve.rate[other], "o", label="measured, harder directions", **shown)
     axes.plot(x, curve.rate[order], "o", color=BLUE, zorder=3, label=_legend("measured", sign, found, found_rate))
     for length, height, colour, style in ((wavelength, rate, BLACK, "-"), (found, found_rate, BLUE, "--")):
         if np.isfinite(length):
             # A line under the peak, or a mark where the curve crosses zero.
-            low, high = (0.0, height) if theory.fastest_wavenumber > 0.0 else (-0.08 * height, 0.08 * height)
+            low, high = (0.0, height) if peaked else (-0.08 * height, 0.08 * height)
             axes.vlines(2.0 * np.pi / length, low, high, color=colour, ls=style, lw=0.8, zorder=0.5)
     top = theory.largest_growth_rate
-    axes.set_ylim(-0.58 * top, 1.15 * max(top, float(curve.rate.max())))
+    # Room for the legend.
+    axes.set_ylim((-0.75 if other.any() else -0.58) * top, 1.15 * max(top, float(curve.rate.max())))
     axes.set_xlim(0.0, k[-1])
     axes.set_xlabel("wavenumber $k$")
     axes.set_ylabel(r"growth rate $\sigma(k)$")
@@ -105,11 +116,16 @@ def draw_growth(axes: Axes, curve: GrowthCurve, legend_size: float | None = None
 
 def _peaks(curve: GrowthCurve, theory: LinearStability) -> tuple[tuple[float, float], tuple[float, float]]:
     """(wavelength, largest rate) of theory and measured; the cut-off's wavelength where the uniform mode is fastest."""
-    if theory.fastest_wavenumber > 0.0:
+    if _has_peak(curve):
         wavelengths = theory.fastest_wavelength, curve.fitted_wavelength
     else:
         wavelengths = theory.cutoff_wavelength, curve.fitted_cutoff_wavelength
     return (wavelengths[0], theory.largest_growth_rate), (wavelengths[1], curve.fitted_rate)
+
+
+def _has_peak(curve: GrowthCurve) -> bool:
+    """Whether σ(k) rises to a maximum among the waves of the box; elastic misfit alone has it at the longest of all."""
+    return curve.theory.fastest_wavenumber > 0.5 * float(curve.wavenumber.min())
 
 
 def _legend(who: str, sign: str, wavelength: float, rate: float) -> str:

@@ -71,13 +71,23 @@ def draw_energy(axes: Axes, run: Run) -> None:
         axes.plot(
             time, history[term].values, color=colour, lw=1.2, ls="--" if label == "gradient" else "-", label=label
         )
-    if _early(time, history["energy"].values):
+    corners = mark_corners(axes, run)
+    if not corners and _early(time, history["energy"].values):
         axes.set_xscale("log")
         axes.set_xlim(time[time > 0.0][0], time[-1])
     axes.set_xlabel("time $t$")
     axes.set_ylabel("energy $F$")
     axes.legend()
     frameless(axes)
+
+
+def mark_corners(axes: Axes, run: Run) -> bool:
+    """Dotted lines where a load or the temperature begins to change otherwise; whether there are any within the run."""
+    times = run.history["time"].values
+    corners = [t for t in scenario_of(run).model.events if times[0] < t < times[-1]]
+    for time in corners:
+        axes.axvline(time, color=GREY, lw=0.5, ls=":", zorder=0.5)
+    return bool(corners)
 
 
 def _early(time: np.ndarray, energy: np.ndarray) -> bool:

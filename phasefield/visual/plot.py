@@ -10,18 +10,24 @@ from matplotlib.figure import Figure
 
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
-from phasefield.visual.fields import figure_fields
+from phasefield.visual.fields import box, figure_fields
 from phasefield.visual.growth import figure_growth
 from phasefield.visual.histories import figure_energy, figure_radius
+from phasefield.visual.loop import figure_loop
+from phasefield.visual.orientation import figure_orientation
 from phasefield.visual.overview import figure_overview, wants_radius
+from phasefield.visual.paths import varies
 from phasefield.visual.spectrum import figure_spectrum
 from phasefield.visual.style import DPI, load_run, styled
+from phasefield.visual.variants import palette_of
 
 __all__ = [
     "FIGURES",
     "figure_energy",
     "figure_fields",
     "figure_growth",
+    "figure_loop",
+    "figure_orientation",
     "figure_overview",
     "figure_radius",
     "figure_spectrum",
@@ -35,6 +41,14 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
     "spectrum": figure_spectrum,
     "growth": figure_growth,
     "radius": figure_radius,
+    "loop": figure_loop,
+    "orientation": figure_orientation,
+}
+# Figures that only some runs have something to show in.
+APPLIES: dict[str, Callable[[Run], bool]] = {
+    "radius": wants_radius,
+    "loop": varies,
+    "orientation": lambda run: palette_of(run) is not None and len(box(run)) > 1,
 }
 
 
@@ -48,17 +62,18 @@ def plot(
     Args:
         run: the run, its folder or its fields file.
         output: folder for the files; `plots` in the run folder when absent.
-        what: names among `FIGURES`; all when absent, `radius` only where the scenario asks for that check.
+        what: names among `FIGURES`; when absent all that apply: `radius` where the scenario asks for that check, `loop`
+            where mean stress, strain or temperature vary, `orientation` where the model has variants.
 
     Returns:
-        The files written, one per figure; for `fields`, one per field.
+        The files written, one per figure; for `fields`, one per field unless these are variants.
 
     Raises:
         InputError: an unknown name, no frame to show, or a folder that cannot be written.
     """
     run = load_run(run)
     if what is None:
-        what = [name for name in FIGURES if name != "radius" or wants_radius(run)]
+        what = [name for name in FIGURES if name not in APPLIES or APPLIES[name](run)]
     elif isinstance(what, str):
         what = [what]
     for name in what:
@@ -74,7 +89,7 @@ def plot(
 
 def _figures(run: Run, name: str) -> Iterator[tuple[str, Figure]]:
     """The figures of one name, each with the stem of its file."""
-    if name == "fields" and len(run.names) > 1:
+    if name == "fields" and len(run.names) > 1 and palette_of(run) is None:
         for field in run.names:
             yield f"fields_{field}", figure_fields(run, field)
     else:

@@ -17,7 +17,7 @@ from phasefield.visual.style import (
     conserves_all,
     frameless,
     load_run,
-    math_symbol,
+    math_mode,
     new_figure,
     note,
     plain_log_ticks,
@@ -67,11 +67,12 @@ def draw_spectra(axes: Axes, run: Run) -> None:
     axes.set_yscale("log")
     lowest = power[indices][power[indices] > 0.0].min()
     axes.set_ylim(max(0.5 * lowest, top / 10.0**DECADES), 4.0 * top)
-    if theory.unstable and theory.fastest_wavenumber > 0.0:
+    if _has_wavelength(run, theory):
         text = rf"$\lambda^* = {theory.fastest_wavelength:.4g}$"
         axes.axvline(theory.fastest_wavenumber, color=GREY, lw=1.0, ls=":", label=text)
+    plain_log_ticks(axes.xaxis)
     axes.set_xlabel("wavenumber $k$")
-    axes.set_ylabel(rf"$S(k) = V\,\langle|\hat{{{math_symbol(name)}}}_k|^2\rangle$")
+    axes.set_ylabel(rf"$S(k) = V\,\langle|{math_mode(name)}|^2\rangle$")
     axes.legend(handlelength=1.2, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     frameless(axes)
 
@@ -92,7 +93,7 @@ def draw_wavelength(axes: Axes, run: Run) -> None:
     if coarsening.size:
         shown &= time > 0.0
     axes.plot(time[shown], wavelength[shown], "o-", color=BLUE, ms=3.0, lw=1.0, label=r"$2\pi/\langle k\rangle$")
-    if theory.unstable and theory.fastest_wavenumber > 0.0:
+    if _has_wavelength(run, theory):
         axes.axhline(theory.fastest_wavelength, color=GREY, lw=1.0, ls=":", label=r"$\lambda^*$, theory")
     if coarsening.size:
         exponent, text = (1 / 3, "$t^{1/3}$") if conserves_all(theory.model) else (1 / 2, "$t^{1/2}$")
@@ -109,6 +110,11 @@ def draw_wavelength(axes: Axes, run: Run) -> None:
     frameless(axes)
 
 
+def _has_wavelength(run: Run, theory: LinearStability) -> bool:
+    """Whether there is a fastest-growing wavelength and it fits into the box; elastic misfit alone singles out none."""
+    return theory.unstable and theory.fastest_wavelength <= max(box(run).values())
+
+
 def _bands(k: np.ndarray, modes: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shells merged into bands a few per cent wide, without k = 0: a shell of one or two modes is mostly noise."""
     used = (k > 0.0) & (modes > 0.0)
@@ -121,7 +127,8 @@ def _bands(k: np.ndarray, modes: np.ndarray, power: np.ndarray) -> tuple[np.ndar
 
 def _coarsening(time: np.ndarray, wavelength: np.ndarray, theory: LinearStability) -> np.ndarray:
     """Samples in the last decade of times; none where there is no decade beyond λ*, or the wavelength does not rise."""
-    if not theory.unstable:
+    # Twins under elastic misfit have flat walls: no curvature drives them.
+    if not theory.unstable or theory.model.coupling is not None:
         return np.zeros(0, int)
     least = theory.fastest_wavelength if theory.fastest_wavenumber > 0.0 else theory.cutoff_wavelength
     later = np.nonzero((time > 0.0) & (wavelength > 0.95 * least))[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +15,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -30,6 +31,7 @@ SEQUENTIAL = colormaps["viridis"]
 BLACK, BLUE, ORANGE, GREEN, RED = "#222222", "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PINK, SKY, GREY = "#CC79A7", "#56B4E9", "#777777"
 _GREEK = {"phi": "φ", "psi": "ψ", "eta": "η", "mu": "μ", "theta": "θ", "rho": "ρ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
@@ -71,6 +73,11 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 def _defaults() -> dict[str, Any]:
     # Asking for the backend makes matplotlib look for a display.
     return {k: matplotlib.rcParamsDefault[k] for k in matplotlib.rcParamsDefault if not k.startswith("backend")}
+
+
+def truncated(colours: Colormap, low: float, high: float) -> Colormap:
+    """The part of a colour map between two places, 0 … 1."""
+    return LinearSegmentedColormap.from_list(f"{colours.name}_part", colours(np.linspace(low, high, 256)))
 
 
 def new_figure(run: Run, width: float, height: float) -> Figure:
@@ -116,17 +123,36 @@ def note(axes: Axes, text: str) -> None:
 
 
 def symbol(name: str) -> str:
-    """A field's name as papers write it."""
-    return _GREEK.get(name, name)
+    """A field's name as papers write it: η for eta, η₁ for eta_1."""
+    base, number = _numbered(name)
+    return _GREEK.get(base, base) + number.translate(_SUBSCRIPTS)
 
 
 def math_symbol(name: str) -> str:
     """The same for use inside math text."""
-    if name in _GREEK:
-        return rf"\{name}"
-    if len(name) == 1:
-        return name
-    escaped = name.replace("_", r"\_")
+    base, number = _numbered(name)
+    return _math_base(base) + (f"_{{{number}}}" if number else "")
+
+
+def math_mode(name: str) -> str:
+    """The amplitude of a wave of a field, inside math text: a hat over the letter alone, and k among its indices."""
+    base, number = _numbered(name)
+    accent = "hat" if base in _GREEK or len(base) == 1 else "widehat"
+    return rf"\{accent}{{{_math_base(base)}}}_{{{number + ',' if number else ''}k}}"
+
+
+def _numbered(name: str) -> tuple[str, str]:
+    """A letter and its number: ("eta", "1") for eta_1, ("e", "2") for e2; other names whole, such as phase_1."""
+    found = re.fullmatch(rf"({'|'.join(_GREEK)}|[a-zA-Z])_?(\d+)", name)
+    return (found[1], found[2]) if found else (name, "")
+
+
+def _math_base(base: str) -> str:
+    if base in _GREEK:
+        return rf"\{base}"
+    if len(base) == 1:
+        return base
+    escaped = base.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
 
 

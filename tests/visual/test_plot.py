@@ -6,12 +6,13 @@ import h5py
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
+from figures import assert_tidy, curve, data_of, texts
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
 import phasefield as pf
+from phasefield import runner
 from phasefield.analysis.growth import NotApplicable, growth_curve
 from phasefield.errors import InputError
 from phasefield.output.reader import Run
@@ -86,20 +87,6 @@ def runs(tmp_path_factory):
     return {name: pf.run(s, output=folder / name, threads=1) for name, s in SCENARIOS.items()}
 
 
-def texts(figure):
-    return [t.get_text().replace("\n", " ") for t in figure.findobj(Text)]
-
-
-def data_of(line):
-    return np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
-
-
-def curve(axes, label):
-    """The data of the line whose legend entry starts with `label`."""
-    (line,) = [each for each in axes.get_lines() if str(each.get_label()).startswith(label)]
-    return data_of(line)
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_figure_of_every_run_is_made(runs, name):
     for make in FIGURES.values():
@@ -108,30 +95,22 @@ def test_every_figure_of_every_run_is_made(runs, name):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_in_an_overview_is_clipped_or_overlaps(runs, name):
-    figure = figure_overview(runs[name])
-    figure.draw_without_rendering()
-    used, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    assert used.x0 >= 0.0
-    assert used.y0 >= 0.0
-    assert used.x1 <= width
-    assert used.y1 <= height
-    boxes = [a.get_window_extent() for a in figure.findobj(Axes)]
-    for i, one in enumerate(boxes):
-        assert not any(one.overlaps(other) for other in boxes[:i])
+    assert_tidy(figure_overview(runs[name]))
 
 
 def test_files_are_written_into_the_run_folder_and_replaced(runs):
     run = runs["disc"]
     files = plot(run)
-    assert [f.name for f in files] == [f"{n}.png" for n in FIGURES]
+    assert [f.stem for f in files] == [n for n in FIGURES if n not in ("loop", "orientation")]
     assert {f.parent for f in files} == {run.folder / "plots"}
     files[2].write_text("not a picture")
     assert plot(str(run.folder), what=["energy"]) == [files[2]]
     assert imread(files[2]).ndim == 3
 
 
-def test_radius_is_left_out_where_the_scenario_does_not_ask_for_it(runs, tmp_path):
-    assert [f.stem for f in plot(runs["constant"], tmp_path)] == [n for n in FIGURES if n != "radius"]
+def test_figures_that_do_not_apply_are_left_out(runs, tmp_path):
+    everywhere = ["overview", "fields", "energy", "spectrum", "growth"]
+    assert [f.stem for f in plot(runs["constant"], tmp_path)] == everywhere
     chosen = plot(runs["constant"], tmp_path, ["radius", "growth", "radius"])
     assert [f.stem for f in chosen] == ["radius", "growth"]
 
@@ -346,6 +325,10 @@ def test_overview_puts_them_together(runs):
     assert any("512 cells" in t and "checks passed" in t for t in written)
     assert any("radius squared" in t for t in texts(figure_overview(runs["disc"])))
     assert any("not measured" in t for t in texts(figure_overview(runs["constant"])))
+
+
+def test_overwriting_a_run_removes_every_figure():
+    assert set(runner.FIGURES) == set(FIGURES)
 
 
 def test_no_display_is_asked_for():
