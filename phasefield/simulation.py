@@ -32,6 +32,7 @@ from phasefield.scenario.schema import StepSection
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.control import StepControl
 from phasefield.stepping.noise import LangevinNoise
+from phasefield.stepping.schemes import find_scheme
 from phasefield.stepping.schedule import Schedule
 from phasefield.stepping.stabilisation import Stabilisation
 from phasefield.stepping.stepper import Energies, Stepper
@@ -89,7 +90,7 @@ class Simulation:
         self.backend = make_backend(device, settings.precision, threads)
         engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
         self.split = Split(self.model)
-        scheme = lookup("scheme", settings.time.scheme)
+        scheme = find_scheme(settings.time.scheme, self.model)
         self.scheme = scheme if isinstance(settings.time.step, StepSection) else scheme.without_error()
         sweep = lookup("sweep", self.backend.device)
         self.sweep = sweep(
@@ -235,8 +236,7 @@ class Simulation:
                 )
                 continue
             change = self.stepper.energy_change
-            # Thermal noise may raise the energy.
-            if not (math.isfinite(change) if self.model.thermal_energy else change <= tolerated):
+            if not (change <= tolerated if self.model.loses_energy else math.isfinite(change)):
                 self.counters.rejected_energy += 1
                 self._reject(dt, None, "the state is not finite" if math.isnan(change) else "the energy grows")
                 continue

@@ -168,6 +168,16 @@ class Model(ABC):
         return getattr(self.parameters, "thermal_energy", 0.0)
 
     @property
+    def viscosity(self) -> float | None:
+        """A′ of a field with inertia, ∂²φ/∂t² = −m (δF/δφ + A′ ∂φ/∂t), which needs scheme leapfrog; None without inertia."""
+        return None
+
+    @property
+    def loses_energy(self) -> bool:
+        """Whether F can only decrease: not with thermal noise or inertia."""
+        return not self.thermal_energy and self.viscosity is None
+
+    @property
     def events(self) -> tuple[float, ...]:
         """Times at which a schedule has a corner: a step ends there."""
         return ()

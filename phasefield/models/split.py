@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from phasefield.models.base import Model
 
 # f″ is sampled at this many values per field when its largest value on a range is wanted.
 SAMPLES = 257
+# The same for each of a pair of several fields.
+PAIR_SAMPLES = 9
 
 
 class Split:
@@ -71,12 +74,11 @@ class Split:
         For one field this is max f″, or max |f″| when the `magnitude` is asked for. With several fields p it is the maximum
         of ∂²f/∂φ_p² + Σ_{q≠p} |∂²f/∂φ_p∂φ_q| (Gershgorin); coupled ones, which share one S, get the largest eigenvalue of
         the Hessian over states no further from the origin than the largest value of any field: order parameters that exclude
-        each other do not fill the corners of the box. The box is sampled on a grid of about `SAMPLES` points in all.
+        each other do not fill the corners of the box. Up
+        to three fields are sampled on a grid of about `SAMPLES` points in all, more of them in pairs.
         """
-        count = max(3 if len(ranges) <= 6 else 2, int(SAMPLES ** (1.0 / len(ranges))))
-        axes = [np.linspace(low, high, count) for low, high in ranges]
         ends = [np.unique([low, high]) for low, high in frozen]
-        mesh = dict(zip((*self.names, *self.model.frozen), np.meshgrid(*axes, *ends, indexing="ij"), strict=True))
+        mesh = self._states(ranges, ends)
         given = self.model.parameters_at(time)
         if self.coupling is not None and len(self.names) > 1:
             return self._largest_eigenvalue(ranges, mesh, given, magnitude)
@@ -89,6 +91,20 @@ class Split:
                     bound = bound + np.abs(self._second(p, q, mesh, given))
             result.append(float(np.max(bound)))
         return np.array(result)
+
+    def _states(self, ranges: Sequence[tuple[float, float]], ends: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Values of all fields at the states looked at: a grid, or, of more than three fields, one for every pair of them."""
+        names = (*self.names, *self.model.frozen)
+        if len(ranges) <= 3:
+            count = max(3, int(SAMPLES ** (1.0 / len(ranges))))
+            axes = [np.linspace(low, high, count) for low, high in ranges]
+            return dict(zip(names, (m.ravel() for m in np.meshgrid(*axes, *ends, indexing="ij")), strict=True))
+        rest = [np.array([min(max(0.0, low), high)]) for low, high in ranges]
+        parts = []
+        for p, q in combinations(range(len(ranges)), 2):
+            axes = [np.linspace(*r, PAIR_SAMPLES) if i in (p, q) else rest[i] for i, r in enumerate(ranges)]
+            parts.append([m.ravel() for m in np.meshgrid(*axes, *ends, indexing="ij")])
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
     def _largest_eigenvalue(
         self,

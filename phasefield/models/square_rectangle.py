@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.bulk import BulkEnergy
@@ -17,7 +17,7 @@ from phasefield.energy.term import State, Term
 from phasefield.errors import InputError
 from phasefield.mechanics.compatibility import square_rectangle_kernel
 from phasefield.mechanics.loading import History, HistorySetting
-from phasefield.models.base import Kinetics, Model, Strict, non_conserved
+from phasefield.models.base import Kinetics, Model, Strict, conserved, non_conserved
 from phasefield.registry import register
 
 if TYPE_CHECKING:
@@ -109,13 +109,25 @@ class CompatibilityEnergy(Term):
         return 0.0
 
 
+class Inertia(Strict):
+    """ρ ∂²e₂/∂t² = ½ ∇²(δF/δe₂ + A′ ∂e₂/∂t): the momentum balance for e₂ = (ε_xx − ε_yy)/√2."""
+
+    density: PositiveFloat = Field(description="ρ, mass per volume (area)")
+    viscosity: NonNegativeFloat = Field(0.0, description="A′ in the viscous stress A′ ∂e₂/∂t")
+
+
 @register("model", "square_rectangle")
 class SquareRectangle(Model):
     """The square-to-rectangle transition in its strain e₂ = (ε_xx − ε_yy)/√2, overdamped, in two dimensions.
 
     ∂e₂/∂t = −Γ (f′(e₂; T) − K∇²e₂ + compatibility force − σ₂),  F = ∫ [f(e₂) + K/2 |∇e₂|² + ½A₁e₁² + ½A₃e₃² − σ₂e₂] dV,
 
-    e₁ and e₃ following e₂ at once through compatibility.
+    e₁ and e₃ following e₂ at once through compatibility. With `inertia` instead
+
+    ρ ∂²e₂/∂t² = ½∇²(δF/δe₂ + A′ ∂e₂/∂t),
+
+    from rest: the mean of e₂ then stays as it is, and a load has no effect. The factor ½ is that of strains normalised by 1/√2, ρü = ∇·σ with
+    σ_xx = −σ_yy = (δF/δe₂)/√2.
 
     Source: S. Kartha, J. A. Krumhansl, J. P. Sethna, L. K. Wickham, Phys. Rev. B 52 (1995) 803, doi:10.1103/PhysRevB.52.803.
     """
@@ -148,6 +160,9 @@ class SquareRectangle(Model):
         stress: HistorySetting = Field(
             default=[[0.0, 0.0]], description="σ₂ = (σ_xx − σ_yy)/√2: a number or pairs [time, σ₂]"
         )
+        inertia: Inertia | None = Field(
+            None, description="density and viscosity: underdamped motion instead of relaxation; needs scheme leapfrog"
+        )
         laplacian: Literal["spectral", "finite_difference"] = Field(
             "spectral", description="discrete −∇²: k² or 4/h² sin²"
         )
@@ -170,7 +185,25 @@ class SquareRectangle(Model):
 
     @cached_property
     def fields(self) -> dict[str, Kinetics]:
+        inertia = self.parameters.inertia
+        if inertia is not None:
+            return {"e2": conserved(0.5 / inertia.density)}
         return {"e2": non_conserved(self.parameters.mobility)}
+
+    @property
+    def viscosity(self) -> float | None:
+        inertia = self.parameters.inertia
+        return None if inertia is None else inertia.viscosity
+
+    def growth_matrix(
+        self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
+    ) -> np.ndarray:
+        """σ, or with inertia the larger real part of the roots of σ² + m A′ σ + m (f″ + Kk̃² + A₁U) = 0."""
+        first_order = super().growth_matrix(base, k2, direction)
+        if self.viscosity is None:
+            return first_order
+        half = 0.5 * self.viscosity * self.fields["e2"].rate(k2)[..., None, None]
+        return np.sqrt(np.maximum(half**2 + first_order, 0.0)) - half
 
     @cached_property
     def coupling(self) -> CompatibilityEnergy:

@@ -225,6 +225,16 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
     found += _check_noise(loaded)
+    inertia = loaded.model.viscosity is not None
+    if inertia != (settings.time.scheme == "leapfrog"):
+        text = (
+            "a model with inertia needs leapfrog"
+            if inertia
+            else f"leapfrog is for models with inertia, not {settings.model.name}"
+        )
+        found.append(Problem(("time", "scheme"), text))
+    elif inertia and not isinstance(settings.time.step, float | int):
+        found.append(Problem(("time", "step"), "leapfrog needs a fixed step"))
     if (reason := loaded.model.unsuited(loaded.grid)) is not None:
         found.append(Problem(("grid",), reason))
     for name in settings.initial:

@@ -129,13 +129,14 @@ class TimeSection(Strict):
         Number | Annotated[StepSection, Tag("{section}")],
         _by_kind("a number, which is a fixed step, or a section such as {tolerance: 1.0e-4}"),
     ] = Field(default=StepSection(), description="a fixed step, or {tolerance, min, max, first} for adaptive steps")
-    scheme: str = Field(default="sbdf2", description="time scheme")
+    scheme: str = Field(default="sbdf2", description="time scheme; leapfrog for models with inertia")
 
     @field_validator("scheme")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in names("scheme"):
-            raise _refuse(f"unknown scheme '{value}'; {did_you_mean(value, names('scheme'))}")
+        known = [*names("scheme"), "leapfrog"]
+        if value not in known:
+            raise _refuse(f"unknown scheme '{value}'; {did_you_mean(value, known)}")
         return value
 
 

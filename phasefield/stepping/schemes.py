@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from phasefield.kernels.expressions import Expression, parse
 from phasefield.kernels.stages import Stage, is_multistep
-from phasefield.registry import register
+from phasefield.registry import lookup, register
 
 
 @dataclass(frozen=True)
@@ -233,3 +234,39 @@ ETDRK4 = register("scheme", "etdrk4")(
         reference="S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430, doi:10.1006/jcph.2002.6995, eqs 26–29",
     )
 )
+
+
+def leapfrog(viscosity: float) -> Scheme:
+    """The scheme of a field with inertia, ∂²u/∂t² = −m (F + κk̃²u + A′ ∂u/∂t), for fixed steps.
+
+    (û⁺ − 2û + û⁻)/Δt² = −m [F̂ − S û + (S + κk̃²)(û⁺ + û⁻)/2 + A′ (û⁺ − û⁻)/(2Δt)]: of order 2, and stable for every step where
+    S ≥ ½ max f″, because a mode of stiffness f ≤ 2S + κk̃² has growth factors of modulus one or less. It starts from rest. Steps of
+    unequal length, before an output time, are of first order.
+
+    Args:
+        viscosity: A′, per unit of m and time.
+    """
+    damping = f"dt*m*{float(viscosity)!r}/2"
+    stiff = "(1 + ratio)/(4*ratio)*dt*z"
+    D = f"(1 - {stiff} + {damping})"
+    return Scheme(
+        name="leapfrog",
+        order=2,
+        stages=(
+            Stage(
+                {
+                    "u": f"(1 + ratio)/{D}",
+                    "u_previous": f"({stiff} + {damping} - ratio)/{D}",
+                    "N0": f"dt*(1 + ratio)/(2*ratio)/{D}",
+                }
+            ),
+        ),
+        start=(Stage({"u": "1/(1 - dt*z/2)", "N0": "dt/2/(1 - dt*z/2)"}),),
+        error_order=2,
+        reference="G. S. Bales, R. J. Gooding, Phys. Rev. Lett. 67 (1991) 3412, doi:10.1103/PhysRevLett.67.3412, for the equation",
+    )
+
+
+def find_scheme(name: str, model: Any) -> Scheme:
+    """The scheme of a scenario: by its name, or, for a model with inertia, the one with its viscosity."""
+    return leapfrog(model.viscosity) if name == "leapfrog" else lookup("scheme", name)
