@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasefield.analysis.critical_load import critical_load
+    from phasefield.analysis.quasi_static import QuasiStatic, quasi_static
     from phasefield.analysis.stability import LinearStability, linear_stability
     from phasefield.analysis.verify import Verdict, verify
     from phasefield.errors import InputError, Interrupted, NumericalError, PhasefieldError
@@ -28,11 +30,14 @@ __all__ = [
     "LinearStability",
     "NumericalError",
     "PhasefieldError",
+    "QuasiStatic",
     "Run",
     "Simulation",
     "Verdict",
+    "critical_load",
     "linear_stability",
     "load_scenario",
+    "quasi_static",
     "run",
     "verify",
 ]
@@ -43,11 +48,14 @@ _HOMES = {
     "LinearStability": "analysis.stability",
     "NumericalError": "errors",
     "PhasefieldError": "errors",
+    "QuasiStatic": "analysis.quasi_static",
     "Run": "output.reader",
     "Simulation": "simulation",
     "Verdict": "analysis.verify",
+    "critical_load": "analysis.critical_load",
     "linear_stability": "analysis.stability",
     "load_scenario": "scenario",
+    "quasi_static": "analysis.quasi_static",
     "run": "runner",
     "verify": "analysis.verify",
 }
