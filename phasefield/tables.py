@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from phasefield.analysis.predict import Prediction
+from phasefield.analysis.stability import LinearStability
 from phasefield.analysis.verify import FAIL, NOT_APPLICABLE, PASS, Verdict
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
@@ -70,12 +72,15 @@ def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
     """The resolved scenario and what theory says about it."""
     print(loaded.resolved_yaml())
     stability, interface = prediction.stability, prediction.interface
-    base = ", ".join(f"{n} = {v:.4g}" for n, v in stability.base.items())
+    base = ", ".join(f"{n} = {0.0 if abs(v) < 1e-15 else v:.4g}" for n, v in stability.base.items())
     rows: list[tuple[str, str]] = [("equation", loaded.model.equation), ("uniform state", base)]
+    if stability.directional:
+        rows += _directions(stability, loaded.grid.dimensions)
     if stability.unstable:
+        infinite = "infinite (long waves along n)" if stability.directional else "infinite (the uniform mode)"
         uniform = stability.fastest_wavenumber == 0.0
         rows += [
-            ("fastest wavelength", "infinite (the uniform mode)" if uniform else f"{stability.fastest_wavelength:.6g}"),
+            ("fastest wavelength", infinite if uniform else f"{stability.fastest_wavelength:.6g}"),
             ("growth time", f"{stability.growth_time:.6g}"),
             ("cut-off wavelength", f"{stability.cutoff_wavelength:.6g}"),
         ]
@@ -87,6 +92,12 @@ def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
             ("interface energy", f"{interface.energy:.6g} per area"),
             ("interface width", f"{interface.width:.4g} = {prediction.cells_per_interface:.3g} cells"),
         ]
+    if (wall := prediction.wall) is not None:
+        rows.append(
+            ("thinnest wall", f"{wall.kind}, {wall.width:.4g} = {prediction.cells_per_wall:.3g} cells (10–90 %)")
+        )
+        if not math.isnan(wall.energy):
+            rows.append(("wall energy", f"{wall.energy:.6g} per area"))
     steps = "chosen by the error control" if prediction.steps is None else str(prediction.steps)
     rows += [
         ("memory", f"{prediction.memory_bytes / 2**20:.1f} MiB of arrays"),
@@ -97,6 +108,20 @@ def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
         print(f"{key:<20}{value}")
     for warning in prediction.warnings:
         print(f"warning: {warning}")
+
+
+def _directions(stability: LinearStability, dimensions: int) -> list[tuple[str, str]]:
+    """Where growth is fastest, what elasticity adds to f″ there for each combination of fields, and the mode k = 0."""
+    n = stability.fastest_direction
+    assert n is not None
+    parts, matrix = stability.elastic_parts(), stability.curvature_matrix
+    rounding = 1e-12 * max(float(np.abs(stability.elastic_parts(np.eye(3)[0])).max()), float(np.abs(matrix).max()))
+    shown = ", ".join(f"{0.0 if abs(x) < rounding else x:.6g}" for x in parts)
+    place = ", ".join(f"{0.0 if abs(x) < 1e-9 else x:.6g}" for x in n[:dimensions])
+    rows = [("fastest direction", f"n = ({place})"), ("elastic part", f"{shown} along n, beside f″")]
+    if not all(k.conserved for k in stability.model.fields.values()):
+        rows.append(("uniform mode", f"growth rate {stability.uniform_growth_rate:.6g} under the load at the start"))
+    return rows
 
 
 def print_models(models: list[Any]) -> None:

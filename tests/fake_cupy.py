@@ -45,7 +45,8 @@ class Array:
         return Array(result)
 
     def __getitem__(self, key: Any) -> Array:
-        return Array(np.asarray(self._a[key]))
+        parts = tuple(_values(k) for k in key) if isinstance(key, tuple) else _values(key)
+        return Array(np.asarray(self._a[parts]))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._a[key] = _values(value)

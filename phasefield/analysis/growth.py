@@ -1,8 +1,9 @@
 """The measured growth curve of a run, and what theory and the time scheme predict for the very same modes.
 
 The growth rate of a shell between the first sample and a later one is ½ ln(P₁/P₀)/(t₁ − t₀), P the summed power of its
-followed modes. The prediction multiplies the *actual* initial power of every mode by exp(2σ(k̃²)(t₁ − t₀)) and sums the same
-shell, so binning adds no bias; the discrete one uses the product of the scheme's factors over the steps really made.
+followed modes. The prediction multiplies the *actual* initial power of every mode by exp(2σ(t₁ − t₀)) and sums the same
+shell, so binning adds no bias; the discrete one uses the product of the scheme's factors over the steps really made. With
+elasticity a mode is a component of the fields in the eigenbasis of B(n), and σ depends on its eigenvalue too (`modes`).
 
 t₁ is the last sample of the linear regime for shells that grow fast. Slow and decaying shells end earlier, while theory still
 gives them a fair share of the power of the strongest: later, pairs of strong waves would outweigh their own.
@@ -11,35 +12,38 @@ gives them a fair share of the power of the strongest: later, pairs of strong wa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from phasefield.analysis.modes import NotApplicable, eigensystem, symbol_of_modes, variables
 from phasefield.analysis.stability import LinearStability
 from phasefield.output.reader import Run
 from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario
 
-# The window ends at the last sample below this measure of nonlinearity (defined in `spectra.LinearRegime`).
+# The window ends at the last sample below this measure (defined in `nonlinearity`).
 NONLINEARITY = 0.005
 # A shell is followed as long as theory gives it at least this share of the largest mean power per mode.
 POWER_SHARE = 0.05
 # The fit for the maximum uses shells growing at least this fast, relative to the largest measured rate.
 FIT_SHARE = 0.6
 LEAST_GROWTH, LEAST_SHELLS, LEAST_MODES, LEAST_SAMPLES = 1.0, 6, 12, 3
+# Nodes in K² or k̃² and in the excess δ between which exponents are interpolated.
+NODES, NODES_PLANE = 400, (80, 8)
 
-
-class NotApplicable(Exception):
-    """A check has nothing to compare; the message says why."""
+__all__ = ["GrowthCurve", "NotApplicable", "growth_curve"]
 
 
 @dataclass(frozen=True)
 class GrowthCurve:
     """Growth rates per shell over one window, measured and predicted.
 
-    wavenumber: power-weighted rms k̃ of the shell; rate, predicted, predicted_discrete: growth rates; window: its two times;
-    modes: how many modes of the full spectrum were followed in the shells used.
+    wavenumber: power-weighted rms k̃ of the shell, of the effective one K where elasticity acts as a larger wavenumber (see
+    `modes`); rate, predicted, predicted_discrete: growth rates; window: its two times; modes: how many modes of the full
+    spectrum were followed in the shells used; excess: power-weighted mean δ of the shell, where rates depend on it as well.
+    hard_rate, hard_predicted: measured, and from the factors of the scheme, of shells that elasticity alone keeps from growing.
     """
 
     theory: LinearStability
@@ -50,14 +54,37 @@ class GrowthCurve:
     weight: np.ndarray
     window: tuple[float, float]
     modes: int
+    excess: np.ndarray
+    hard_rate: np.ndarray
+    hard_predicted: np.ndarray
+
+    @property
+    def effective(self) -> bool:
+        """Whether `wavenumber` is K, with the elastic part of a mode in it, and not k."""
+        return self.theory.directional and next(iter(self.theory.model.fields.values())).laplacian == 0.0
+
+    @property
+    def softest(self) -> np.ndarray:
+        """Shells that lie on the one curve of the fastest direction: all, where rates do not depend on δ."""
+        scale = abs(self.theory.curvature(next(iter(self.theory.base))) + self.theory.elastic_part)
+        return self.excess <= 0.05 * scale
 
     @property
     def _parabola(self) -> np.ndarray:
-        """(c₂, c₁, c₀) of a parabola in k̃² through the fast shells: σ is one exactly for one field."""
+        """(c₂, c₁, c₀) of a parabola in k̃² through the fast shells: σ is one exactly for one field.
+
+        Where rates depend on δ, σ is proportional to k̃²: a term c k̃²δ is fitted, no constant, and the curve is that of δ = 0.
+        """
         fast = self.rate >= FIT_SHARE * self.rate.max()
         if np.count_nonzero(fast) < 4:
             fast = np.argsort(self.rate)[-4:]
-        return np.polyfit(self.wavenumber[fast] ** 2, self.rate[fast], 2, w=np.sqrt(self.weight[fast]))
+        x, excess, w = self.wavenumber[fast] ** 2, self.excess[fast], np.sqrt(self.weight[fast])
+        if not np.any(excess):
+            return np.polyfit(x, self.rate[fast], 2, w=w)
+        columns = np.stack([x**2, x, x * excess], axis=1)
+        size = np.abs(columns).max(axis=0)
+        c2, c1, _ = np.linalg.lstsq(columns / size * w[:, None], self.rate[fast] * w)[0] / size
+        return np.array([c2, c1, 0.0])
 
     @property
     def fitted_wavelength(self) -> float:
@@ -117,8 +144,11 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
             f"{math.exp(theory.largest_growth_rate * span):.3g} in it; start with less noise or run longer"
         )
     # From the box and the scenario alone: a run with wrong wavenumbers must not vouch for itself.
-    k2, shell = symbol_of_modes(np.asarray(data["mode_index"]), assumed), np.asarray(data["mode_shell"]).astype(int)
-    weight = np.asarray(data["mode_weight"])
+    index = np.asarray(data["mode_index"])
+    # Files of earlier versions have one component and no hard shells.
+    component = np.asarray(data["mode_component"] if "mode_component" in data else np.zeros(len(index))).astype(int)
+    x, excess, growth = _theory_of_modes(index, component, assumed, theory)
+    shell, weight = np.asarray(data["mode_shell"]).astype(int), np.asarray(data["mode_weight"])
     initial = weight * np.asarray(data["mode_power"])
     measured = np.asarray(data["power"])
     shells = measured.shape[1]
@@ -126,11 +156,11 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
     steps = np.stack([np.asarray(data["step_size"]), np.asarray(data["step_stabilisation"])], axis=1)
 
     elapsed = times - times[0]
-    growth = theory.growth_rate_of_symbol(k2)
     end = np.zeros(shells, dtype=int)
     rates = np.zeros((3, shells))
-    centre = np.zeros(shells)
-    for i, exponent in zip(range(1, last + 1), _discrete_exponents(k2, steps, elapsed, theory, recorded), strict=False):
+    centre = np.zeros((2, shells))
+    exponents = _discrete_exponents(x, excess, steps, elapsed, theory, recorded)
+    for i, exponent in zip(range(1, last + 1), exponents, strict=False):
         power = initial * np.exp(2.0 * growth * elapsed[i])
         expected = np.bincount(shell, power, shells)
         per_mode = expected / np.maximum(count, 1.0)
@@ -138,30 +168,47 @@ def growth_curve(run: Run, assumed: LoadedScenario, recorded: LoadedScenario) ->
         discrete = np.bincount(shell, initial * np.exp(2.0 * exponent), shells)
         for row, result in zip(rates, (measured[i], expected, discrete), strict=True):
             row[here] = 0.5 * np.log(result[here] / measured[0][here]) / elapsed[i]
-        centre[here] = np.sqrt(np.bincount(shell, power * k2, shells)[here] / expected[here])
+        for row, variable in zip(centre, (x, excess), strict=True):
+            row[here] = np.bincount(shell, power * variable, shells)[here] / expected[here]
         end[here] = i
-    used = end > 0
-    if np.count_nonzero(end == last) < LEAST_SHELLS or count[used].sum() < LEAST_MODES:
+    hard = np.asarray(data["shell_hard"] if "shell_hard" in data else np.zeros(shells)).astype(bool)
+    used, hard = (end > 0) & ~hard, (end > 0) & hard
+    if np.count_nonzero(used & (end == last)) < LEAST_SHELLS or count[used].sum() < LEAST_MODES:
         raise NotApplicable(
-            f"only {int(count[end == last].sum())} modes in {np.count_nonzero(end == last)} shells grow visibly: "
-            "the box is too small"
+            f"only {int(count[used & (end == last)].sum())} modes in {np.count_nonzero(used & (end == last))} shells "
+            "grow visibly: the box is too small"
         )
+    if lookup("scheme", recorded.settings.time.scheme).multistep:
+        hard &= ~np.isin(np.arange(shells), shell[_oscillating(x, excess, steps, theory)])
     window = (float(times[0]), float(times[last]))
     rate, predicted, discrete = (r[used] for r in rates)
     modes = int(count[used].sum())
-    return GrowthCurve(theory, centre[used], rate, predicted, discrete, count[used], window, modes)
+    wavenumber, deviation = np.sqrt(np.maximum(centre[0][used], 0.0)), centre[1][used]
+    return GrowthCurve(
+        theory,
+        wavenumber,
+        rate,
+        predicted,
+        discrete,
+        count[used],
+        window,
+        modes,
+        deviation,
+        rates[0][hard],
+        rates[2][hard],
+    )
 
 
-def symbol_of_modes(index: np.ndarray, scenario: LoadedScenario) -> np.ndarray:
-    """k̃² of modes given by their FFT indices (modes, axes slowest first), in plain NumPy, independent of the run's own."""
-    total = np.zeros(index.shape[0])
-    for column, axis in enumerate(reversed(scenario.grid.axes)):
-        n = np.fft.fftfreq(axis.cells, 1.0 / axis.cells)[index[:, column]]
-        if scenario.model.laplacian == "finite_difference":
-            total += (2.0 * axis.cells / axis.length * np.sin(np.pi * n / axis.cells)) ** 2
-        else:
-            total += (2.0 * np.pi * n / axis.length) ** 2
-    return total
+def _theory_of_modes(
+    index: np.ndarray, component: np.ndarray, scenario: LoadedScenario, theory: LinearStability
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The variables of `modes.variables` and σ of every followed mode, in plain NumPy."""
+    unique, where = np.unique(index, axis=0, return_inverse=True)
+    k2 = symbol_of_modes(unique, scenario.model, scenario.grid)[where.ravel()]
+    elastic = eigensystem(scenario.model, scenario.grid, unique)[0][where.ravel(), component]
+    x, excess = variables(theory, k2, elastic)
+    kinetics = next(iter(theory.model.fields.values()))
+    return x, excess, theory.growth_rate_of_symbol(x) - kinetics.rate(x) * excess
 
 
 def _window_end(nonlinearity: np.ndarray) -> int:
@@ -170,26 +217,38 @@ def _window_end(nonlinearity: np.ndarray) -> int:
     return int(beyond[0]) - 1 if beyond.size else nonlinearity.size - 1
 
 
+def _oscillating(x: np.ndarray, excess: np.ndarray, steps: np.ndarray, theory: LinearStability) -> np.ndarray:
+    """Modes that decay so fast against the steps that a two-step scheme may give them complex factors: they have no rate."""
+    kinetics, (dt, S) = next(iter(theory.model.fields.values())), steps.max(axis=0)
+    first = next(iter(theory.base))
+    a = dt * kinetics.rate(x)
+    symbol = theory.gradient_coefficient * x + theory.elastic_part + excess + abs(theory.curvature(first))
+    return a * symbol * (2.0 + 4.0 * a * S) > 0.6
+
+
 def _discrete_exponents(
-    k2: np.ndarray, steps: np.ndarray, elapsed: np.ndarray, theory: LinearStability, recorded: LoadedScenario
+    x: np.ndarray,
+    excess: np.ndarray,
+    steps: np.ndarray,
+    elapsed: np.ndarray,
+    theory: LinearStability,
+    recorded: LoadedScenario,
 ) -> Iterator[np.ndarray]:
-    """Σ ln |G(k̃²; Δt, S)| at every mode, over the steps up to elapsed[1], elapsed[2], …
+    """Σ ln |G(x, δ; Δt, S)| at every mode, over the steps up to elapsed[1], elapsed[2], …
 
-    The factors depend on the mode through k̃² alone and are smooth in it: they are evaluated at 400 values and
-    interpolated by a cubic spline (relative error below 1e-9).
+    The factors are smooth in x (K² or k̃²) and in δ: they are evaluated at nodes and interpolated by a cubic spline in x, or by
+    quintic ones in both (errors below 1e-8).
     """
-    from scipy.interpolate import CubicSpline
-
     covered = np.cumsum(steps[:, 0])
     # The error estimate does not take part in the update.
     scheme = lookup("scheme", recorded.settings.time.scheme).without_error()
-    nodes = np.linspace(0.0, float(k2.max()), 400)
-    (field, kinetics), *_ = theory.model.fields.items()
-    rate = kinetics.rate(nodes)
-    curvature = theory.curvature(field)
-    kappa_k2 = -theory.growth_rate_of_symbol(nodes) / np.where(rate > 0.0, rate, 1.0) - curvature
-    amplitude = np.ones_like(nodes)
-    exponent = np.zeros_like(nodes)
+    nodes, interpolate = _interpolation(x, excess)
+    kinetics = next(iter(theory.model.fields.values()))
+    curvature = theory.curvature(next(iter(theory.model.fields)))
+    rate = kinetics.rate(nodes[0])
+    symbol = theory.gradient_coefficient * nodes[0] + theory.elastic_part + nodes[1]
+    amplitude = np.ones_like(rate)
+    exponent = np.zeros_like(rate)
     previous: np.ndarray | None = None
     last_dt = 0.0
     done = 0
@@ -198,15 +257,35 @@ def _discrete_exponents(
         if not scheme.multistep:
             pairs, repeats = np.unique(steps[done:count], axis=0, return_counts=True)
             for (dt, S), repeat in zip(pairs, repeats, strict=True):
-                z, n = -dt * rate * (S + kappa_k2), -dt * rate * (curvature - S)
+                z, n = -dt * rate * (S + symbol), -dt * rate * (curvature - S)
                 exponent += repeat * np.log(np.abs(scheme.growth_factor(z, n)))
         else:
             for dt, S in steps[done:count]:
-                z, n = -dt * rate * (S + kappa_k2), -dt * rate * (curvature - S)
+                z, n = -dt * rate * (S + symbol), -dt * rate * (curvature - S)
                 following = scheme.linear_step(z, n, amplitude, previous, dt / last_dt if last_dt else 1.0)
                 # Both levels are rescaled, so that no mode over- or underflows.
                 scale = np.abs(following)
                 exponent += np.log(scale)
                 previous, amplitude, last_dt = amplitude / scale, following / scale, float(dt)
         done = count
-        yield CubicSpline(nodes, exponent)(k2)
+        yield interpolate(exponent)
+
+
+def _interpolation(
+    x: np.ndarray, excess: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+    """Nodes (x, δ), flat, and what takes values there to values at the modes."""
+    from scipy.interpolate import CubicSpline, RectBivariateSpline
+
+    low = min(0.0, float(x.min()))
+    if not np.any(excess):
+        line = np.linspace(low, float(x.max()), NODES)
+        return (line, np.zeros(NODES)), lambda values: CubicSpline(line, values)(x)
+    first = np.linspace(low, float(x.max()), NODES_PLANE[0])
+    second = np.linspace(float(excess.min()), float(excess.max()), NODES_PLANE[1])
+    plane = [g.ravel() for g in np.meshgrid(first, second, indexing="ij")]
+
+    def between(values: np.ndarray) -> np.ndarray:
+        return RectBivariateSpline(first, second, values.reshape(NODES_PLANE), kx=5, ky=5).ev(x, excess)
+
+    return (plane[0], plane[1]), between

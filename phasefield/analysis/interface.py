@@ -6,7 +6,10 @@ above that tangent, the equilibrium profile obeys κ/2 (dφ/dx)² = Δf(φ), so 
     energy per area γ = ∫_a^b √(2κΔf) dφ,      width = (b − a) / max |dφ/dx| = (b − a) √(κ / (2 max Δf)).
 
 For W (φ−a)² (b−φ)² the width is 2δ, δ = √(2κ/W)/(b−a), with the profile tanh(x/δ), and γ = √(2κW) (b−a)³/6.
-Source: J. W. Cahn, J. E. Hilliard, J. Chem. Phys. 28 (1958) 258, doi:10.1063/1.1744102, eqs 2.15–2.21.
+With elastic misfit the phases are coherent: an interface along the softest direction n* costs ½B(n*)(φ − φ̄)², so that
+f + ½B(n*)φ² takes the place of f.
+Sources: J. W. Cahn, J. E. Hilliard, J. Chem. Phys. 28 (1958) 258, doi:10.1063/1.1744102, eqs 2.15–2.21; coherent phases,
+J. W. Cahn, Acta Metall. 10 (1962) 907, doi:10.1016/0001-6160(62)90114-1.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasefield.kernels.expressions import Expression
+from phasefield.analysis.stability import LinearStability
+from phasefield.kernels.expressions import Expression, parse
 from phasefield.models.base import Model
 
 SAMPLES = 4001
@@ -64,7 +68,7 @@ def coexistence(f: Expression, values: Mapping[str, float], mean: float) -> tupl
 
 def flat_interface(model: Model, mean: float) -> Interface | None:
     """The equilibrium interface of a one-field model about `mean`; None without two phases."""
-    if len(model.fields) != 1:
+    if len(model.fields) != 1 or model.frozen:
         return None
     name = next(iter(model.fields))
     bulk = next((t for t in model.terms if t.pointwise is not None), None)
@@ -73,6 +77,11 @@ def flat_interface(model: Model, mean: float) -> Interface | None:
         return None
     expression, values = bulk.pointwise, bulk.parameter_values()
     assert expression is not None
+    if model.coupling is not None:
+        elastic = LinearStability(model, {name: mean}).elastic_part
+        parameters = (*expression.parameters, "elastic_part")
+        expression = parse(f"{expression.text} + 0.5*elastic_part*{name}**2", variables=(name,), parameters=parameters)
+        values = {**values, "elastic_part": elastic}
     phases = coexistence(expression, values, mean)
     if phases is None:
         return None

@@ -10,24 +10,31 @@ import numpy as np
 
 from phasefield.analysis.interface import Interface, flat_interface
 from phasefield.analysis.stability import LinearStability
+from phasefield.analysis.thinnest_wall import ThinnestWall, thinnest_wall
 from phasefield.errors import InputError
+from phasefield.kernels.coupled import components
 from phasefield.kernels.stages import kept_slots
-from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
 from phasefield.simulation import initial_fields
+from phasefield.stepping.schemes import find_scheme
 
 # Fewer cells than this across an interface (width as in `analysis.interface`) are too few to trust its energy.
 LEAST_CELLS_PER_INTERFACE = 4.0
+# The same for walls of martensite, 10–90 %: the grid pins thinner ones. Two cells, with room for κ = 2 in units h = Δf = 1 of
+# 2-3-4, whose walls are 1.8 to 2 cells wide and moved freely in every run.
+LEAST_CELLS_PER_WALL = 1.75
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Theory and cost of a scenario."""
+    """Theory and cost of a scenario: `interface` between phases in general, `wall` of a martensite."""
 
     stability: LinearStability
     interface: Interface | None
     cells_per_interface: float
+    wall: ThinnestWall | None
+    cells_per_wall: float
     memory_bytes: int
     steps: int | None
     frames: int | None
@@ -44,11 +51,12 @@ def predict(loaded: LoadedScenario) -> Prediction:
     fields = initial_fields(loaded)
     base = {name: float(u.mean()) for name, u in fields.items()}
     stability = LinearStability(loaded.model, base)
-    interface = None
-    if len(base) == 1:
+    interface, wall = None, thinnest_wall(loaded.model)
+    if len(base) == 1 and wall is None:
         interface = flat_interface(loaded.model, next(iter(base.values())))
     coarsest = max(loaded.grid.spacing)
     cells = interface.width / coarsest if interface is not None else math.nan
+    cells_per_wall = wall.width / coarsest if wall is not None else math.nan
     settings = loaded.settings
     step = settings.time.step
     steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
@@ -57,9 +65,9 @@ def predict(loaded: LoadedScenario) -> Prediction:
     frames = len({0.0, *map(float, at), float(settings.time.end)})
     if every is not None:
         frames = 1 + math.ceil(settings.time.end / every - 1e-9)
-    return Prediction(
-        stability, interface, cells, memory_estimate(loaded), steps, frames, tuple(_warnings(loaded, stability, cells))
-    )
+    warnings = tuple(_warnings(loaded, stability, cells, cells_per_wall))
+    memory = memory_estimate(loaded)
+    return Prediction(stability, interface, cells, wall, cells_per_wall, memory, steps, frames, warnings)
 
 
 def require_memory(loaded: LoadedScenario) -> None:
@@ -81,8 +89,10 @@ def _physical_memory() -> float:
 
 
 def memory_estimate(loaded: LoadedScenario) -> int:
-    """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, and one frame."""
-    scheme = lookup("scheme", loaded.settings.time.scheme)
+    """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, the numbers of a coupling,
+    fields that do not move, and one frame.
+    """
+    scheme = find_scheme(loaded.settings.time.scheme, loaded.model)
     if not isinstance(loaded.settings.time.step, StepSection):
         scheme = scheme.without_error()
     item = 8 if loaded.settings.precision == "double" else 4
@@ -90,11 +100,19 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     modes = (nx // 2 + 1) * int(np.prod(others, dtype=np.int64))
     arrays = 3 + kept_slots(scheme.stages, scheme.multistep) + (1 if scheme.multistep else 0)
     frame = loaded.grid.cells * (item + 8)
-    return len(loaded.model.fields) * (arrays * 2 * modes * item + frame)
+    model, fields = loaded.model, len(loaded.model.fields)
+    # Every number of a coupling stands twice, for the real and the imaginary part.
+    coupling = 0 if model.coupling is None else components(fields) * 2 * modes * item
+    return fields * (arrays * 2 * modes * item + frame) + coupling + len(model.frozen) * loaded.grid.cells * item
 
 
-def _warnings(loaded: LoadedScenario, stability: LinearStability, cells: float) -> list[str]:
+def _warnings(loaded: LoadedScenario, stability: LinearStability, cells: float, wall: float) -> list[str]:
     result = []
+    if wall < LEAST_CELLS_PER_WALL:
+        result.append(
+            f"only {wall:.2g} cells across a wall (10–90 %): the grid will pin it; use more cells or a larger "
+            "gradient_energy (2 cells or more)"
+        )
     if cells < 0.99 * LEAST_CELLS_PER_INTERFACE:
         result.append(
             f"only {cells:.2g} cells across an interface: use more cells or a larger gradient_energy "

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from phasefield.analysis.conditions import steady_until
+from phasefield.analysis.modes import FollowedModes, NotApplicable
+from phasefield.analysis.nonlinearity import Nonlinearity
 from phasefield.analysis.stability import LinearStability
 from phasefield.simulation import Simulation, StepRecord
 from phasefield.stepping.schedule import Never, Schedule
 
-# Modes followed one by one: all below this multiple of the cut-off, thinned shell by shell when there are more than MAX_MODES.
-RANGE_IN_CUTOFFS = 1.3
-MAX_MODES = 200_000
-SHELLS = 40
 # Samples per growth time of the fastest mode, and how many at most.
 SAMPLES_PER_GROWTH_TIME = 4
 MAX_SAMPLES = 400
 # Sampling ends when the measure of nonlinearity has passed this value.
 NONLINEARITY_END = 0.02
-# Averages over a Gaussian, exact for polynomials up to degree 17.
-GAUSS_POINTS, _weights = np.polynomial.hermite_e.hermegauss(9)
-GAUSS_WEIGHTS = _weights / _weights.sum()
 
 
 class StructureFactor:
@@ -74,16 +71,13 @@ class LinearRegime:
     Kept in double precision: the initial power of every followed mode, the power per shell at every sample, the variance of
     the field, and every step's size and S. `verify` predicts the shells mode by mode from the first and compares.
 
-    The measure of nonlinearity is |⟨f″⟩ − f″|/|f″| + 20 ⟨(f″ − ⟨f″⟩)²⟩/f″², averages over a Gaussian of the field's variance
-    about the base state: the relative change of f″ by the fluctuation itself, and twenty times the relative power that pairs of
-    modes scatter into a third.
+    The regime ends when the measure of `nonlinearity` has passed its limit, or when a load or the temperature changes.
     """
 
     def __init__(self, simulation: Simulation):
-        model = simulation.model
         names = simulation.split.names
         base = {n: simulation.stepper.mean(q) for q, n in enumerate(names)}
-        self.theory = LinearStability(model, base)
+        self.theory = LinearStability(simulation.model, base)
         self.schedule: Schedule = Never()
         self.reason = ""
         self.times: list[float] = []
@@ -92,20 +86,19 @@ class LinearRegime:
         self.nonlinearity: list[float] = []
         self.steps: list[tuple[float, float]] = []
         self.active = False
-        if len(names) != 1:
-            self.reason = "several coupled fields are not followed mode by mode"
+        self.initial_power = np.zeros(0)
+        try:
+            self._require_uniform_state(simulation)
+            self.modes = FollowedModes(simulation, self.theory)
+        except NotApplicable as reason:
+            self.reason = str(reason)
             return
-        if not self.theory.unstable:
-            self.reason = f"the uniform state {_state(base)} is stable: f″ = {self.theory.curvature(names[0]):.4g}"
-            return
-        if not self._stationary(simulation, names[0], base):
-            return
-        self._choose_modes(simulation)
-        if not self.reason:
-            self.active = True
-            self.schedule = _Sampling(self)
-            simulation.step_listeners.append(self._listen)
-            self.observe(simulation)
+        scale = abs(self.theory.curvature(names[0]) + self.theory.elastic_part)
+        self._measure = Nonlinearity(simulation.split, base, scale)
+        self.active = True
+        self.schedule = _Sampling(self)
+        simulation.step_listeners.append(self._listen)
+        self.observe(simulation)
 
     @property
     def spacing(self) -> float:
@@ -114,84 +107,63 @@ class LinearRegime:
 
     def observe(self, simulation: Simulation) -> None:
         """Take a sample; end the sampling when the regime is over."""
-        view = simulation.sweep.real_view(simulation.stepper.state_hat)
-        simulation.backend.kernels.mode_power(view, 0, self._rows, self._columns, self._buffer)
+        power = self.modes.power(simulation)
         if not self.times:
-            self.initial_power = self._buffer.copy()
+            self.initial_power = power
         self.times.append(simulation.time)
-        self.power.append(np.bincount(self.shell, self.weight * self._buffer, self.shells))
-        s = simulation.stepper.fluctuation(0)
-        self.variance.append(s * s)
-        self.nonlinearity.append(self._measure(s))
+        self.power.append(np.bincount(self.modes.shell, self.modes.weight * power))
+        deviations = _deviations(simulation)
+        self.variance.append(float(np.mean(deviations**2)))
+        self.nonlinearity.append(self._measure(deviations))
         if self.nonlinearity[-1] > NONLINEARITY_END or len(self.times) >= MAX_SAMPLES:
             self.active = False
 
     def _listen(self, simulation: Simulation, step: StepRecord) -> None:
+        self.active &= simulation.time <= self.end
         if self.active:
             self.steps.append((step.size, float(step.stabilisation[0])))
 
-    def _stationary(self, simulation: Simulation, name: str, base: dict[str, float]) -> bool:
-        """Keep f″ for `_measure`; False, with the reason, where the mean of the field moves by itself."""
-        slope = simulation.split.density.derivative(name)
-        values = simulation.split.bulk.parameter_values()
-        curvature = slope.derivative(name)
-        self._curvature = lambda u: np.asarray(curvature.evaluate(**{name: u}, **values), float)
-        self._centre = base[name]
-        if simulation.model.fields[name].conserved:
-            return True
-        drive = abs(float(slope.evaluate(**base, **values)))
-        fluctuation = simulation.stepper.fluctuation(0)
-        if drive > 1e-3 * abs(self.theory.curvature(name)) * fluctuation:
-            self.reason = (
-                f"the mean {_state(base)} is no stationary state: f′ = {drive:.3g}, so the field moves as a whole"
+    def _require_uniform_state(self, simulation: Simulation) -> None:
+        """Raise `NotApplicable` unless the state is a fluctuation about a uniform one that would stay where it is."""
+        model, theory, names = simulation.model, self.theory, simulation.split.names
+        state = ", ".join(f"{n} = {v:.4g}" for n, v in theory.base.items())
+        if model.frozen:
+            raise NotApplicable("fixed fields differ from place to place: there is no uniform state to grow from")
+        if model.thermal_energy:
+            raise NotApplicable("thermal noise feeds every fluctuation all the time: none grows on its own")
+        if model.viscosity is not None:
+            raise NotApplicable("with inertia a fluctuation has two rates, and oscillates where it does not grow")
+        if len(names) > 1 and model.coupling is None:
+            raise NotApplicable("several fields without a coupling are not followed mode by mode")
+        if not theory.isotropic:
+            raise NotApplicable(
+                f"the second derivatives of f at {state} are no multiple of the unit matrix: "
+                "modes along different directions have no eigenvectors that stay apart"
             )
-            return False
-        return True
-
-    def _measure(self, deviation: float) -> float:
-        f2 = float(self._curvature(np.array([self._centre]))[0])
-        values = self._curvature(self._centre + deviation * GAUSS_POINTS)
-        mean = float(GAUSS_WEIGHTS @ values)
-        variance = float(GAUSS_WEIGHTS @ (values - mean) ** 2)
-        return abs(mean - f2) / abs(f2) + 20.0 * variance / f2**2
-
-    def _choose_modes(self, simulation: Simulation) -> None:
-        modes = simulation.stepper.modes
-        limit = RANGE_IN_CUTOFFS * self.theory.cutoff_wavenumber
-        k2 = modes.k2
-        wanted = (k2 <= limit**2) & (k2 > 0.0) & (modes.weight[None, :] > 0.0)
-        rows, columns = np.nonzero(wanted)
-        if simulation.stepper.fluctuation(0) == 0.0:
-            self.reason = "the initial state has no fluctuation that could grow"
-            return
-        if rows.size == 0 or float(k2[wanted].min()) >= self.theory.cutoff_wavenumber**2:
-            self.reason = (
-                f"the box holds no unstable wave: cut-off wavelength {self.theory.cutoff_wavelength:.4g}, "
-                f"longest axis {max(a.length for a in simulation.grid.axes):.4g}"
-            )
-            return
-        # Single modes grow without scatter, so a shell may hold few of them: its width need not be a fundamental.
-        self.width = limit / SHELLS
-        k = np.sqrt(k2[rows, columns])
-        shell = np.floor(k / self.width + 0.5).astype(np.int64)
-        if rows.size > MAX_MODES:
-            kept = _thin(shell, MAX_MODES)
-            rows, columns, k, shell = rows[kept], columns[kept], k[kept], shell[kept]
-        self.shells = int(shell.max()) + 1
-        self.shell, self._rows, self._columns = shell, rows.astype(np.int64), columns.astype(np.int64)
-        self.k2, self.weight = k**2, modes.weight[columns]
-        self._buffer = np.zeros(rows.size)
-        self.initial_power = self._buffer
-        x, middle = simulation.sweep.mode_index
-        # Integer wave numbers in the order z, y, x; `verify` computes k̃² from them and the box anew.
-        slow = {1: [], 2: [rows], 3: [rows, middle[columns]]}[simulation.grid.dimensions]
-        self.index = np.stack([*slow, x[columns]], axis=1).astype(np.int32)
+        curvature = theory.curvature(next(iter(theory.base)))
+        if not theory.unstable:
+            elastic = f", elastic part {theory.elastic_part:.4g}" if theory.directional else ""
+            raise NotApplicable(f"the uniform state {state} is stable: f″ = {curvature:.4g}{elastic}")
+        deviations = _deviations(simulation)
+        if not all(k.conserved for k in model.fields.values()):
+            drive = _uniform_drive(simulation, theory.base)
+            if np.linalg.norm(drive) > 1e-3 * abs(curvature) * np.linalg.norm(deviations):
+                slope = "f′" if model.coupling is None else "f′ less the driving force of the load"
+                raise NotApplicable(
+                    f"the mean {state} is no stationary state: {slope} = {np.abs(drive).max():.3g}, "
+                    "so the field moves as a whole"
+                )
+        if not np.any(deviations):
+            raise NotApplicable("the initial state has no fluctuation that could grow")
+        self.end = steady_until(model)
+        if self.end == 0.0:
+            raise NotApplicable("a load or the temperature changes from the start: the uniform state is not stationary")
 
     def datasets(self) -> dict[str, Any]:
         """The group `/growth` of the fields file."""
         if not self.times:
             return {}
-        steps = np.array(self.steps).reshape(-1, 2)
+        steps, modes = np.array(self.steps).reshape(-1, 2), self.modes
         return {
             "time": (("time",), np.array(self.times), {"units": "1"}),
             "power": (
@@ -199,12 +171,18 @@ class LinearRegime:
                 np.array(self.power),
                 {"long_name": "Σ |c_k|² over the followed modes of a shell"},
             ),
-            "variance": (("time",), np.array(self.variance), {}),
+            "variance": (("time",), np.array(self.variance), {"long_name": "variance of the fields, their mean"}),
             "nonlinearity": (("time",), np.array(self.nonlinearity), {}),
-            "mode_k2": (("mode",), self.k2, {"long_name": "discrete symbol of −∇²"}),
-            "mode_index": (("mode", "axis"), self.index, {"long_name": "FFT index along the axes, slowest first"}),
-            "mode_weight": (("mode",), self.weight, {"long_name": "modes of the full spectrum this one stands for"}),
-            "mode_shell": (("mode",), self.shell, {}),
+            "mode_k2": (("mode",), modes.k2, {"long_name": "discrete symbol of −∇²"}),
+            "mode_index": (("mode", "axis"), modes.index, {"long_name": "FFT index along the axes, slowest first"}),
+            "mode_component": (("mode",), modes.component, {"long_name": "number of the eigenvector of the coupling"}),
+            "mode_weight": (("mode",), modes.weight, {"long_name": "modes of the full spectrum this one stands for"}),
+            "mode_shell": (("mode",), modes.shell, {}),
+            "shell_hard": (
+                ("shell",),
+                modes.hard.astype(np.int8),
+                {"long_name": "1 where elasticity alone keeps from growing"},
+            ),
             "mode_power": (("mode",), self.initial_power, {"long_name": "|c_k|² at the first sample"}),
             "step_size": (("step",), steps[:, 0], {}),
             "step_stabilisation": (("step",), steps[:, 1], {}),
@@ -226,19 +204,21 @@ class _Sampling:
         if not self._regime.active:
             return math.inf
         spacing = self._regime.spacing
-        return (math.floor(after / spacing + 1e-9) + 1) * spacing
+        following = (math.floor(after / spacing + 1e-9) + 1) * spacing
+        return following if following <= self._regime.end else math.inf
 
 
-def _thin(shell: np.ndarray, limit: int) -> np.ndarray:
-    """Indices of about `limit` modes: shells with few modes keep all, others every n-th."""
-    counts = np.bincount(shell)
-    share = limit // max(1, np.count_nonzero(counts))
-    kept = []
-    for s in np.nonzero(counts)[0]:
-        members = np.nonzero(shell == s)[0]
-        kept.append(members[:: max(1, math.ceil(members.size / share))])
-    return np.sort(np.concatenate(kept))
+def _deviations(simulation: Simulation) -> np.ndarray:
+    """Root mean square deviations of the fields from their means, (N,)."""
+    return np.array([simulation.stepper.fluctuation(q) for q in range(len(simulation.split.names))])
 
 
-def _state(base: dict[str, float]) -> str:
-    return ", ".join(f"{n} = {v:.4g}" for n, v in base.items())
+def _uniform_drive(simulation: Simulation, base: Mapping[str, float]) -> np.ndarray:
+    """∂F/∂φ̄ (N) per volume at the uniform state: f′, and what the load and the mean misfit add."""
+    split = simulation.split
+    values = {**dict.fromkeys(split.model.frozen, 0.0), **split.bulk.parameter_values(), **base}
+    drive = np.array([float(slope.evaluate(**values)) for slope in split.derivatives])
+    if split.coupling is not None:
+        means, phase = np.array([base[n] for n in split.names]), split.coupling.phase(0.0)
+        drive += split.coupling.mean_symbol(phase) @ means - split.coupling.drive(0.0, phase)
+    return drive

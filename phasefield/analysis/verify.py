@@ -8,82 +8,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from phasefield.analysis.balance import energy_balance
+from phasefield.analysis.conditions import steady
 from phasefield.analysis.frames import check_frames
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
 from phasefield.analysis.shrinking import shrinking_radius
 from phasefield.analysis.stability import LinearStability
+from phasefield.analysis.twins import twins
+from phasefield.analysis.verdict import (
+    BALANCE,
+    DISSIPATION,
+    END,
+    FAIL,
+    FRAMES,
+    NOT_APPLICABLE,
+    PASS,
+    Check,
+    Verdict,
+)
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.simulation import ENERGY_ROUNDING
 
-PASS, FAIL, NOT_APPLICABLE = "pass", "fail", "not applicable"
+__all__ = ["FAIL", "NOT_APPLICABLE", "PASS", "Check", "Verdict", "growth_checks", "verify"]
+
 SINGLE_PRECISION_MASS = 1e-6
-FRAMES, END = "energy of the frames", "end of the run"
-
-
-def is_consistency(name: str) -> bool:
-    """Whether a check holds for every sound run, whatever its physics: it is necessary, and says nothing of theory."""
-    return name.startswith("mean of ") or name in ("energy decay", FRAMES, END)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the verdict. `error` is relative; it is compared with `tolerance`."""
-
-    name: str
-    status: str
-    measured: float = math.nan
-    expected: float = math.nan
-    error: float = math.nan
-    tolerance: float = math.nan
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """All checks of a run."""
-
-    checks: tuple[Check, ...]
-    growth: GrowthCurve | None = field(default=None, compare=False)
-
-    @property
-    def passed(self) -> bool:
-        """At least one check passed and none failed."""
-        states = [c.status for c in self.checks]
-        return PASS in states and FAIL not in states
-
-    @property
-    def compared_with_theory(self) -> bool:
-        """At least one prediction of theory was met, not only what every sound run shows."""
-        return any(c.status == PASS and not is_consistency(c.name) for c in self.checks)
-
-    @property
-    def summary(self) -> str:
-        """The verdict in one line, with the names of what could not be checked."""
-        unchecked = [c.name for c in self.checks if c.status == NOT_APPLICABLE]
-        missing = f" (not checked: {', '.join(unchecked)})" if unchecked else ""
-        if not any(c.status in (PASS, FAIL) for c in self.checks):
-            return "nothing was checked" + missing
-        if not self.passed:
-            return "NOT verified" + missing
-        return ("verified" if self.compared_with_theory else "consistent, but not compared with theory") + missing
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data: {passed, checks: [...]}."""
-        return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
-
-    def __str__(self) -> str:
-        rows = [
-            f"{c.status:>14}  {c.name:<28} measured {c.measured:<12.6g} theory {c.expected:<12.6g} "
-            f"error {c.error:<9.3g} tolerance {c.tolerance:<9.3g} {c.detail}"
-            for c in self.checks
-        ]
-        return "\n".join([*rows, self.summary])
+# The work of changing loads is known from row to row of the history only: to this share of the energy turned over, or it says
+# nothing.
+COARSEST_BALANCE = 0.05
 
 
 def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_source: str = "theory") -> Verdict:
@@ -112,9 +68,12 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         checks.append(check)
     if wanted.energy:
         checks.append(_energy(run, recorded))
+        checks += _balance(run, recorded)
     checks += _frames(run, recorded, wanted)
     if wanted.shrinking_radius is not False:
         checks.append(_shrinking(run, assumed, wanted.shrinking_radius))
+    if wanted.twins is not False:
+        checks += _twins(run, assumed, wanted.twins)
     status = run.status.get("status")
     if status == "failed":
         checks.append(Check(END, FAIL, detail=str(run.status.get("reason", "failed"))))
@@ -136,13 +95,19 @@ def growth_checks(curve: GrowthCurve, tolerances: Any) -> list[Check]:
     ):
         rms = float(np.sqrt(np.mean((curve.rate - prediction) ** 2))) / top
         checks.append(Check(name, _status(rms, tolerance), math.nan, math.nan, rms, tolerance, detail))
+    if curve.hard_rate.size:
+        rms = float(np.sqrt(np.mean((curve.hard_rate - curve.hard_predicted) ** 2))) / top
+        detail = f"{curve.hard_rate.size} shells that elasticity alone keeps from growing; exact discrete factors, rms"
+        tolerance = tolerances.discrete
+        checks.append(Check("hard directions", _status(rms, tolerance), error=rms, tolerance=tolerance, detail=detail))
     return checks
 
 
 def _wavelength(curve: GrowthCurve, theory: LinearStability, tolerance: float) -> Check:
     if theory.fastest_wavenumber > 0.0:
         return _close("fastest-growing wavelength", curve.fitted_wavelength, theory.fastest_wavelength, tolerance, "")
-    detail = "the uniform mode is the fastest, so the cut-off is compared"
+    longest = "long waves along n are" if theory.directional else "the uniform mode is"
+    detail = f"{longest} the fastest, so the cut-off is compared"
     return _close("cut-off wavelength", curve.fitted_cutoff_wavelength, theory.cutoff_wavelength, tolerance, detail)
 
 
@@ -184,7 +149,8 @@ def _frames(run: Run, scenario: LoadedScenario, wanted: Any) -> list[Check]:
     except NotApplicable as reason:
         return [Check(FRAMES, NOT_APPLICABLE, detail=str(reason))]
     error = max(found.energy_error, found.energy_growth)
-    detail = f"recomputed from {found.times.size} frames; they fall, and agree with the history"
+    they = "they fall, and agree" if found.falling else "they agree"
+    detail = f"recomputed from {found.times.size} frames; {they} with the history"
     last = float(found.energies[-1])
     recorded = float(np.interp(found.times[-1], run.history["time"], run.history["energy"]))
     checks = [Check(FRAMES, _status(error, found.tolerance), last, recorded, error, found.tolerance, detail)]
@@ -209,7 +175,39 @@ def _energy(run: Run, scenario: LoadedScenario) -> Check:
     detail = f"largest relative growth in any of {steps} steps"
     if steps == 0:
         return Check("energy decay", NOT_APPLICABLE, detail="no step was made")
+    if not scenario.model.loses_energy:
+        source = "thermal noise" if scenario.model.thermal_energy else "motion"
+        return Check("energy decay", NOT_APPLICABLE, detail=f"{source} gives energy back")
     return Check("energy decay", _status(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)
+
+
+def _balance(run: Run, scenario: LoadedScenario) -> list[Check]:
+    """Where loads or temperature change: the dissipation never falls back, and the energy is what it and their work leave."""
+    if steady(scenario.model, 0.0, float(np.asarray(run.history["time"])[-1])):
+        return []
+    try:
+        found = energy_balance(run, scenario)
+    except NotApplicable as reason:
+        return [Check(BALANCE, NOT_APPLICABLE, detail=str(reason))]
+    steps = int(np.asarray(run.history["steps"])[-1])
+    tolerance = ENERGY_ROUNDING * found.rounding * max(1, steps)
+    detail = "largest drop from row to row, relative to the energy turned over"
+    checks = [
+        Check(
+            DISSIPATION, _status(found.backwards, tolerance), error=found.backwards, tolerance=tolerance, detail=detail
+        )
+    ]
+    if found.resolution > COARSEST_BALANCE:
+        detail = f"the work of the loads is known to {found.resolution:.2g} only: write the history more often"
+        return [*checks, Check(BALANCE, NOT_APPLICABLE, detail=detail)]
+    tolerance = 2.0 * found.resolution + tolerance + 1e-9
+    detail = f"changes over {found.rows} intervals of the history, against work of the loads less dissipation"
+    if found.left_out:
+        detail += f"; {found.left_out} in which the temperature changes are left out"
+    checks.append(
+        Check(BALANCE, _status(found.error, tolerance), found.change, found.expected, found.error, tolerance, detail)
+    )
+    return checks
 
 
 def _shrinking(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
@@ -227,3 +225,29 @@ def _shrinking(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
         tolerance,
         result.detail,
     )
+
+
+def _twins(run: Run, scenario: LoadedScenario, tolerances: Any) -> list[Check]:
+    """Walls on compatible planes; in a clamped box variants in equal shares and no mean transformation strain."""
+    try:
+        found = twins(run, scenario)
+    except NotApplicable as reason:
+        return [Check("twins", NOT_APPLICABLE, detail=str(reason))]
+    where, share, least = found.orientation, found.orientation.share, 1.0 - tolerances.share
+    detail = f"share of the structure factor within 15° of compatible normals; walls {found.walls.spacing:.3g} apart"
+    checks = [Check("wall orientation", _status(1.0 - share, least), share, 1.0, 1.0 - share, least, detail)]
+    if scenario.grid.dimensions == 2:
+        angle = abs(where.direction)
+        detail = "intensity-weighted deviation from the nearest one, degrees"
+        status = _status(angle, tolerances.direction)
+        checks.append(Check("wall direction", status, where.direction, 0.0, angle, tolerances.direction, detail))
+    if not found.clamped:
+        detail = "only a clamped box makes variants balance: under stress control a single one costs less"
+        return [*checks, Check("variant fractions", NOT_APPLICABLE, detail=detail)]
+    detail = "largest difference; fractions " + ", ".join(f"{f:.4f}" for f in found.fractions)
+    for name, error, tolerance, text in (
+        ("variant fractions", found.imbalance, tolerances.fractions, detail),
+        ("mean transformation strain", found.mean_strain, tolerances.mean_strain, "relative to a single variant"),
+    ):
+        checks.append(Check(name, _status(error, tolerance), error, 0.0, error, tolerance, text))
+    return checks

@@ -12,14 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from phasefield.energy.term import State, Term
+from phasefield.mechanics.directions import softest_direction
 from phasefield.mechanics.homogeneous import HomogeneousElasticity
 from phasefield.mechanics.loading import Load
 from phasefield.mechanics.stiffness import COMPONENTS
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
-
-# Directions among which the softest is looked for before it is refined, and how often that is done.
-_DIRECTIONS, _REFINEMENTS = 20_000, 60
 
 
 @register("term", "elastic")
@@ -99,25 +97,8 @@ class ElasticEnergy(Term):
 
     @cached_property
     def softest_direction(self) -> np.ndarray:
-        """The unit vector n (3,) at which the smallest eigenvalue of B(n) is smallest: growth is fastest along it."""
-        kernel = self.solver().kernel
-
-        def smallest(n: np.ndarray) -> np.ndarray:
-            return np.linalg.eigvalsh(kernel(n))[..., 0]
-
-        best = _directions(self.load.dimensions)
-        values = smallest(best)
-        # Among equals the first one, so that rounding does not choose.
-        n = best[int(np.argmax(values <= values.min() + 1e-12 * max(1e-300, values.max())))]
-        step = 0.1
-        rng = np.random.default_rng(0)
-        for _ in range(_REFINEMENTS):
-            trial = n + step * rng.normal(size=(64, 3)) * (np.arange(3) < self.load.dimensions)
-            trial /= np.linalg.norm(trial, axis=1, keepdims=True)
-            values, now = smallest(trial), smallest(n[None])[0]
-            i = int(np.argmin(values))
-            n, step = (trial[i], step) if values[i] < now - 1e-15 * abs(now) else (n, 0.7 * step)
-        return n
+        """The unit vector n (3,) at which B(n) is softest: growth is fastest along it."""
+        return softest_direction(self.solver().kernel, self.load.dimensions)
 
     def latex(self) -> str:
         return r"\tfrac12 (\varepsilon-\varepsilon^*):C:(\varepsilon-\varepsilon^*)"
@@ -199,21 +180,3 @@ class ElasticEnergy(Term):
 _TENSOR_OF = (np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1]))
 _TWICE = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
 _HIGHEST_AXIS = (1, 2, 3, 3, 3, 2)
-
-
-def _directions(dimensions: int) -> np.ndarray:
-    """Unit vectors over half of the directions within the first axes, (M, 3)."""
-    if dimensions == 1:
-        return np.array([[1.0, 0.0, 0.0]])
-    if dimensions == 2:
-        angle = np.pi * np.arange(3600) / 3600
-        return np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
-    # Directions of low index first: where one of them is among the softest, it is the one to name.
-    low = np.array([(h, k, l) for h in range(-3, 4) for k in range(-3, 4) for l in range(4) if (h, k, l) > (-4, 0, 0)])  # noqa: E741
-    low = low[np.any(low != 0, axis=1)].astype(float)
-    i = np.arange(_DIRECTIONS) + 0.5
-    z, angle = 1.0 - i / _DIRECTIONS, np.pi * (1.0 + np.sqrt(5.0)) * i
-    r = np.sqrt(1.0 - z * z)
-    spiral = np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
-    order = np.argsort(np.sum(low**2, axis=1), kind="stable")
-    return np.concatenate([low[order] / np.linalg.norm(low[order], axis=1, keepdims=True), spiral])

@@ -41,7 +41,7 @@ class Term(ABC):
     ) -> dict[tuple[str, str], np.ndarray]:
         """Linear symbol of the derivative about a uniform base state: δ²F for every pair of fields, over k̃².
 
-        `direction`: the unit vector k/|k| (3,), for terms that depend on it.
+        `direction`: the unit vector k/|k|, (3,) or one for every k̃², (*k2.shape, 3), for terms that depend on it.
         """
 
     def energy(self, state: State, grid: Grid) -> float:

@@ -96,7 +96,9 @@ def _read_load(value: Any) -> Any:
         until = phase.until if isinstance(phase, LoadPhase) else phase.get("until")
         if isinstance(until, int | float) and not isinstance(until, bool):
             if until <= last:
-                raise complaint("order", f"the phases must end one after the other (got until: {until:g} after {last:g})")
+                raise complaint(
+                    "order", f"the phases must end one after the other (got until: {until:g} after {last:g})"
+                )
             last = until
     return value
 

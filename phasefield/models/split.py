@@ -113,7 +113,9 @@ class Split:
         given: Mapping[str, float],
         magnitude: bool,
     ) -> np.ndarray:
-        radius = max(max(abs(low), abs(high)) for low, high in ranges)
+        # At least the corner of the box that is closest to the origin counts, where several fields are away from 0.
+        closest = np.linalg.norm([min(max(0.0, low), high) for low, high in ranges])
+        radius = max(float(closest), *(max(abs(low), abs(high)) for low, high in ranges))
         near = np.hypot.reduce([mesh[n] for n in self.names]) <= 1.0001 * radius
         states = {name: values[near] for name, values in mesh.items()}
         hessian = np.empty((int(np.count_nonzero(near)), len(self.names), len(self.names)))

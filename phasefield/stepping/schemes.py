@@ -78,13 +78,15 @@ class Scheme:
             ratio: this step over the last one.
         """
         z, n = np.asarray(z, float), np.asarray(n, float)
-        values = {**function_values(z), "ratio": np.full_like(z, ratio)}
         quantities = {"u": u}
         stages = self.stages
         if self.multistep and previous is None:
             stages = self.start
         elif previous is not None:
             quantities |= {"u_previous": previous, "N_previous": n * previous}
+        # The φ-functions are dear, and only exponential schemes have them.
+        exponential = any("phi" in text or "exp" in text for stage in stages for text in stage.result.values())
+        values = {**(function_values(z) if exponential else {"z": z}), "ratio": np.full_like(z, ratio)}
         value = u
         for i, stage in enumerate(stages):
             quantities[f"N{i}"] = n * value

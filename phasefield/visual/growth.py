@@ -46,7 +46,7 @@ def figure_growth(run: Run | str) -> Figure:
     ):
         lower.plot(result.wavenumber, 100.0 * (result.rate - prediction) / top, ls="none", label=label, **style)
     lower.set_ylabel(r"error, % of $\sigma^*$")
-    lower.set_xlabel("wavenumber $k$")
+    lower.set_xlabel(_wavenumber(result))
     reach = 1.4 * max(abs(v) for v in lower.get_ylim())
     lower.set_ylim(-reach, reach)
     lower.legend(ncols=2, loc="upper left", bbox_to_anchor=(0.0, 1.22), borderaxespad=0.0, handletextpad=0.2)
@@ -108,10 +108,14 @@ def draw_growth(axes: Axes, curve: GrowthCurve, legend_size: float | None = None
     # Room for the legend.
     axes.set_ylim((-0.75 if other.any() else -0.58) * top, 1.15 * max(top, float(curve.rate.max())))
     axes.set_xlim(0.0, k[-1])
-    axes.set_xlabel("wavenumber $k$")
+    axes.set_xlabel(_wavenumber(curve))
     axes.set_ylabel(r"growth rate $\sigma(k)$")
     axes.legend(loc="lower left", fontsize=legend_size)
     frameless(axes)
+
+
+def _wavenumber(curve: GrowthCurve) -> str:
+    return r"effective wavenumber $(k^2 + \delta/\kappa)^{1/2}$" if curve.effective else "wavenumber $k$"
 
 
 def _peaks(curve: GrowthCurve, theory: LinearStability) -> tuple[tuple[float, float], tuple[float, float]]:
