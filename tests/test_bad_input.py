@@ -20,7 +20,11 @@ from command_line import GOOD, call, contents
 # (old text, new text, the message after "phasefield: error: "); old text "" appends, None replaces the whole file.
 FILES: dict[str, tuple[str | None, str, str]] = {
     "unknown section": ("seed:", "sead:", "a.yaml:14: sead: unknown key; did you mean 'seed'?"),
-    "unknown key, nothing near": ("seed: 1", "qqq: 1", "a.yaml:14: qqq: unknown key; valid names: checkpoint, grid,"),
+    "unknown key, nothing near": (
+        "seed: 1",
+        "qqq: 1",
+        "a.yaml:14: qqq: unknown key; valid names: checkpoint, fixed, grid,",
+    ),
     "misspelt key": (
         "  gradient_energy",
         "  gradent_energy",

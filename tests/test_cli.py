@@ -147,6 +147,10 @@ def violations(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> list
                 found += [f"unknown key {k}" for k in others]
             elif rule is not True:
                 found += [v for item in others.values() for v in violations(item, rule, root)]
+        elif keyword == "propertyNames" and isinstance(value, dict):
+            found += [v for k in value for v in violations(k, rule, root)]
+        elif keyword == "prefixItems" and isinstance(value, list):
+            found += [v for item, s in zip(value, rule, strict=False) for v in violations(item, s, root)]
         elif keyword == "items" and isinstance(value, list):
             found += [v for item in value for v in violations(item, rule, root)]
         elif keyword in ("minItems", "maxItems", "minLength", "maxLength"):
@@ -162,7 +166,15 @@ def violations(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> list
                 )
                 found += [f"{keyword} {rule}"] if outside or ("exclusive" in keyword and value == rule) else []
         else:
-            assert keyword in {*_REMARKS, "properties", "required", "additionalProperties", "items"}, keyword
+            assert keyword in {
+                *_REMARKS,
+                "properties",
+                "required",
+                "additionalProperties",
+                "items",
+                "propertyNames",
+                "prefixItems",
+            }, keyword
     return found
 
 

@@ -108,7 +108,10 @@ def test_growth_rate_with_inertia():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": {"inertia": {"density": 1.0}}, "time": {"end": 1.0, "step": 0.1}}, "a model with inertia needs leapfrog"),
+        (
+            {"model": {"inertia": {"density": 1.0}}, "time": {"end": 1.0, "step": 0.1}},
+            "a model with inertia needs leapfrog",
+        ),
         ({"time": {"end": 1.0, "step": 0.1, "scheme": "leapfrog"}}, "leapfrog is for models with inertia"),
         ({"model": {"inertia": {"density": 1.0}}, "time": {"end": 1.0, "scheme": "leapfrog"}}, "a fixed step"),
         ({"grid": {"x": {"cells": 8, "length": 8.0}}, "time": {"end": 1.0}}, "needs two axes"),
