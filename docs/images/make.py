@@ -1,8 +1,9 @@
-"""Draw the pictures of the documentation from real runs: `python docs/images/make.py`."""
+"""Draw the pictures of the documentation from real runs: `python docs/images/make.py [SCENARIO …]`."""
 
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,18 @@ HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
 # Resolution and number of colours keep a picture below 300 kB.
 DPI, COLOURS = 120, 192
+SHOWN = (
+    "spinodal",
+    "off_critical",
+    "coherent_spinodal",
+    "shrinking_disc",
+    "martensite_2d",
+    "martensite_3d",
+    "shape_memory",
+    "pseudoelastic",
+    "fepd",
+    "feni",
+)
 
 
 def make(scenario: str) -> None:
@@ -28,5 +41,5 @@ def make(scenario: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in ("spinodal", "off_critical", "shrinking_disc"):
+    for name in sys.argv[1:] or SHOWN:
         make(name)
