@@ -56,12 +56,14 @@ class CpuBackend:
 
         return [load_module(cpu_source(i, stages, multistep), "stage").stage for i in range(len(stages))]
 
-    def compile_coupled_stages(self, stages: Sequence[Stage], fields: int, multistep: bool = False) -> list[Any]:
+    def compile_coupled_stages(
+        self, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+    ) -> list[Any]:
         """The same for fields coupled by a matrix symbol; see `kernels.coupled`."""
         from phasefield.kernels.codegen import load_module
         from phasefield.kernels.coupled import coupled_source
 
-        sources = [coupled_source(i, stages, fields, multistep) for i in range(len(stages))]
+        sources = [coupled_source(i, stages, fields, multistep, stabilising) for i in range(len(stages))]
         return [load_module(source, "stage").stage for source in sources]
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -97,11 +99,14 @@ class GpuBackend:
 
         return [GpuStage(i, stages, self.dtype.name, multistep) for i in range(len(stages))]
 
-    def compile_coupled_stages(self, stages: Sequence[Stage], fields: int, multistep: bool = False) -> list[Any]:
+    def compile_coupled_stages(
+        self, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+    ) -> list[Any]:
         """The same for fields coupled by a matrix symbol; see `kernels.coupled_cuda`."""
         from phasefield.kernels.gpu_programs import GpuCoupledStage
 
-        return [GpuCoupledStage(i, stages, fields, self.dtype.name, multistep) for i in range(len(stages))]
+        options = (stages, fields, self.dtype.name, multistep, stabilising)
+        return [GpuCoupledStage(i, *options) for i in range(len(stages))]
 
     def to_host(self, array: Any) -> np.ndarray:
         return self.xp.asnumpy(array)

@@ -94,7 +94,7 @@ class _History:
 def history_names(simulation: Simulation) -> list[str]:
     """Columns of `/history`."""
     names = ["time", "step_size", "energy", "energy_bulk", "energy_gradient", "energy_increase", "dissipation"]
-    if simulation.model.coupling is not None:
+    if simulation.model.coupling is not None or simulation.model.explicit:
         names.append("energy_elastic")
     for field in simulation.split.names:
         names += [f"{what}_{field}" for what in ("mean", "min", "max", "drift", "stabilisation")]
@@ -116,10 +116,9 @@ def history_row(simulation: Simulation) -> dict[str, float]:
         "steps": counters.steps,
         "rejected_steps": counters.rejected,
     }
-    if simulation.model.coupling is not None:
+    if simulation.model.coupling is not None or simulation.model.explicit:
         row["energy_elastic"] = energies.coupling
-    means = np.array([stepper.mean(q) for q in range(len(simulation.split.names))])
-    row |= simulation.model.records(simulation.time, means, stepper.phase)
+    row |= simulation.records()
     for q, field in enumerate(simulation.split.names):
         low, high = stepper.ranges[q]
         values = (stepper.mean(q), low, high, counters.largest_mean_drift[q], simulation.stabilisation.values[q])

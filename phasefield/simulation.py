@@ -32,8 +32,8 @@ from phasefield.scenario.schema import StepSection
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.control import StepControl
 from phasefield.stepping.noise import LangevinNoise
-from phasefield.stepping.schemes import find_scheme
 from phasefield.stepping.schedule import Schedule
+from phasefield.stepping.schemes import find_scheme
 from phasefield.stepping.stabilisation import Stabilisation
 from phasefield.stepping.stepper import Energies, Stepper
 
@@ -105,7 +105,10 @@ class Simulation:
         self.fixed = fixed_fields(scenario)
         self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, self._make_noise())
         self.stabilisation = Stabilisation(
-            self._curvature, self.scheme.stabilisation, settings.stabilisation, self.model.changing
+            self._curvature,
+            self.scheme.stabilisation,
+            settings.stabilisation,
+            self.model.changing or self.stepper.force is not None,
         )
         self.end = float(settings.time.end)
         self.time = 0.0
@@ -157,6 +160,12 @@ class Simulation:
             state["eigenstrain"] = np.stack([zero if part is None else part for part in parts])
         return self.model.derived_fields(names, state, self.grid, self.time)
 
+    def records(self) -> dict[str, float]:
+        """What the model adds to the history: loads, temperature, mean strains and stresses of the present state."""
+        means = np.array([self.stepper.mean(q) for q in range(len(self.split.names))])
+        result = self.model.records(self.time, means, self.stepper.phase)
+        return result if self.stepper.force is None else result | self.stepper.force.records(self.time)
+
     def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
         """Replace the fields (grid shape, one array per field) and take their means as the conserved ones."""
         u = np.stack([np.asarray(fields[n], self.backend.dtype) for n in self.split.names])
@@ -201,6 +210,8 @@ class Simulation:
         until = self.end if until is None else until
         observers = list(observers)
         while self.time < until:
+            # A checkpoint may have been written at a corner of the load, before the phase that begins there was entered.
+            self._enter_phase()
             events = [o.schedule.next(self.time) for o in observers]
             corner = min((t for t in self.model.events if t > self.time), default=math.inf)
             target = min([*events, until, corner])
@@ -210,13 +221,16 @@ class Simulation:
             self._step(target)
             if on_step is not None:
                 on_step(self)
-            coupling = self.model.coupling
-            if coupling is not None and coupling.phase(self.time) != self.stepper.phase:
-                self.stepper.enter_phase(coupling.phase(self.time))
+            self._enter_phase()
             if self.time == target:
                 for observer, event in zip(observers, events, strict=True):
                     if event <= moment:
                         observer.observe(self)
+
+    def _enter_phase(self) -> None:
+        phase = self.stepper.phase_at(self.time)
+        if phase != self.stepper.phase:
+            self.stepper.enter_phase(phase)
 
     def _step(self, target: float) -> None:
         """One accepted step towards `target`, which it does not pass."""
@@ -238,7 +252,8 @@ class Simulation:
             change = self.stepper.energy_change
             if not (change <= tolerated if self.model.loses_energy else math.isfinite(change)):
                 self.counters.rejected_energy += 1
-                self._reject(dt, None, "the state is not finite" if math.isnan(change) else "the energy grows")
+                not_finite = self.stepper.failure or "the state is not finite"
+                self._reject(dt, None, not_finite if math.isnan(change) else "the energy grows")
                 continue
             self.stepper.accept()
             self.control.accept(dt, error)
@@ -317,8 +332,9 @@ class Simulation:
 
     def _curvature(self, ranges: Any, *, magnitude: bool = False) -> np.ndarray:
         """Largest f″ on given ranges, with frozen fields and parameters as they are."""
-        frozen, time = self.stepper.frozen_ranges, self.time
-        return self.split.curvature(ranges, magnitude=magnitude, frozen=frozen, time=time)
+        frozen, time, force = self.stepper.frozen_ranges, self.time, self.stepper.force
+        more = None if force is None else force.curvature
+        return self.split.curvature(ranges, magnitude=magnitude, frozen=frozen, time=time, more=more)
 
     def _first_step(self, tolerance: float) -> float:
         """1 / max [m κ k̃² + m |f″| / √tolerance]: the shortest wave is resolved, and the bulk term so well that a step of
@@ -348,8 +364,10 @@ class Simulation:
         return arrays, meta
 
     def close(self) -> None:
-        """End the threads of the sweep."""
+        """End the threads."""
         self.sweep.close()
+        if self.stepper.force is not None:
+            self.stepper.force.close()
 
 
 def initial_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:

@@ -63,24 +63,33 @@ def rate_and_symbol(data: CoupledData) -> tuple[np.ndarray, np.ndarray]:
     return constant + laplacian * k2, kappa * k2
 
 
-def quantities(case: Case, data: CoupledData) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What the table of a stage combines, and F̂ with its driving force; complex, (N, n0, columns)."""
+def quantities(case: Case, data: CoupledData, stabilising: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What the table of a stage combines, and F̂ with its driving force; complex, (N, n0, columns).
+
+    A symbol that is there for stability alone is taken off, as S is.
+    """
     arrays = {name: np.ascontiguousarray(a.astype(float)).view(complex) for name, a in data.arrays.items()}
     m, S = rate_and_symbol(data)[0], data.plain.rates[0, 3]
     F = arrays["block"].copy()
     F[:, 0, 0] -= data.drive
     value = arrays["base"] if case.number == 0 else arrays["value"]
-    result = {"u": arrays["base"], f"N{case.number}": -m * (F - S * value)}
+
+    def taken_off(v: np.ndarray) -> np.ndarray:
+        return S * v + (np.einsum("abpq,qab->pab", data.matrices, v) if stabilising else 0.0)
+
+    result = {"u": arrays["base"], f"N{case.number}": -m * (F - taken_off(value))}
     result |= {f"N{i}": arrays[f"slot{i}"] for i in range(case.number)}
     if case.multistep:
         previous = arrays["previous"]
-        result |= {"u_previous": previous, "N_previous": -m * (arrays["slot0"] - S * previous)}
+        result |= {"u_previous": previous, "N_previous": -m * (arrays["slot0"] - taken_off(previous))}
     return result, F
 
 
-def plain_coupled_stage(case: Case, data: CoupledData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def plain_coupled_stage(
+    case: Case, data: CoupledData, stabilising: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(new value, what the stage keeps, [squared error per field …, gradient energy, energy of Λ]); arrays as real views."""
-    known, F = quantities(case, data)
+    known, F = quantities(case, data, stabilising)
     m, symbol = rate_and_symbol(data)
 
     def combine(table):
@@ -101,6 +110,7 @@ def plain_coupled_stage(case: Case, data: CoupledData) -> tuple[np.ndarray, np.n
     gradient, energy = 0.0, 0.0
     if case.last:
         gradient = 0.5 * (weight * symbol * abs(result) ** 2).sum()
-        energy = 0.5 * np.einsum("b,pab,abpq,qab->", weight, result.conj(), data.matrices, result).real
+        if not stabilising:
+            energy = 0.5 * np.einsum("b,pab,abpq,qab->", weight, result.conj(), data.matrices, result).real
     kept = F if case.multistep else known[f"N{case.number}"]
     return result.view(float), kept.view(float), np.array([*error, gradient, energy])

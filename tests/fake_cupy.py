@@ -55,6 +55,10 @@ class Array:
         self._a *= _values(other)
         return self
 
+    def __iadd__(self, other: Any) -> Array:
+        self._a += _values(other)
+        return self
+
     def __isub__(self, other: Any) -> Array:
         self._a -= _values(other)
         return self

@@ -49,9 +49,11 @@ def energy_balance(run: Run, scenario: LoadedScenario) -> Balance:
     """Follow the balance through the history of a run.
 
     Raises:
-        NotApplicable: the history has fewer than two rows, or the temperature changes between all of them.
+        NotApplicable: an explicit force, the history has fewer than two rows, or the temperature changes between all of them.
     """
     model, history = scenario.model, run.history
+    if model.explicit:
+        raise NotApplicable("the work of loads on explicit forces is not followed")
     times, energy = np.asarray(history["time"]), np.asarray(history["energy"])
     dissipation = np.asarray(history["dissipation"])
     means = np.stack([np.asarray(history[f"mean_{name}"]) for name in model.fields], axis=1)

@@ -36,12 +36,7 @@ def steady_until(model: Model) -> float:
 
 def _conditions(model: Model, time: float, within: float) -> np.ndarray:
     """Parameters of f, symbol and driving force of the load at `time`, in the phase of the load that `within` lies in."""
-    parts = [np.array(list(model.parameters_at(time).values()))]
-    if model.coupling is not None:
-        phase = model.coupling.phase(within)
-        parts += [model.coupling.mean_symbol(phase).ravel(), model.coupling.drive(time, phase)]
-        parts.append(np.array([model.coupling.constant(time, phase)]))
-    return np.concatenate(parts)
+    return np.concatenate([list(model.parameters_at(time).values()), model.load_at(time, within)])
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

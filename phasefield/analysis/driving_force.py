@@ -2,9 +2,10 @@
 
     δF/δφ_p = ∂f/∂φ_p − κ_p ∇²φ_p + Σ_q Λ_pq φ_q,   at k = 0 with M φ̄ − g for the last term,
 
-Λ, M and g being symbol, mean symbol and load of the coupling (`models.base.Coupling`). A state is at rest where it vanishes, of
-a conserved field where it is uniform. For non-conserved fields with mobility L the energy falls at the rate L V ⟨Σ_p (δF/δφ_p)²⟩;
-the root mean square taken here is therefore √(rate/LV), without the part of it that a step of a stabilised scheme delays.
+Λ, M and g being symbol, mean symbol and load of the coupling (`models.base.Coupling`), in whose place there may be an explicit
+force. A state is at rest where it vanishes, of a conserved field where it is uniform. For non-conserved fields with mobility L
+the energy falls at the rate L V ⟨Σ_p (δF/δφ_p)²⟩; the root mean square taken here is therefore √(rate/LV), without the part of it
+that a step of a stabilised scheme delays.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class DrivingForce:
             load = grid.cells * model.coupling.drive(time, phase)
             result.reshape(len(phi), -1)[:, 0] = model.coupling.mean_symbol(phase) @ means - load
         force = np.fft.irfftn(result, s=grid.shape, axes=axes)
+        if simulation.stepper.force is not None:
+            force += simulation.stepper.force.forces
         for p, (name, kinetics) in enumerate(model.fields.items()):
             force[p] += split.derivatives[split.names.index(name)].evaluate(**values)
             if kinetics.conserved:

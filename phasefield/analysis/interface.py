@@ -68,7 +68,7 @@ def coexistence(f: Expression, values: Mapping[str, float], mean: float) -> tupl
 
 def flat_interface(model: Model, mean: float) -> Interface | None:
     """The equilibrium interface of a one-field model about `mean`; None without two phases."""
-    if len(model.fields) != 1 or model.frozen:
+    if len(model.fields) != 1 or model.frozen or model.explicit:
         return None
     name = next(iter(model.fields))
     bulk = next((t for t in model.terms if t.pointwise is not None), None)

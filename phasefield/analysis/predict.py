@@ -90,7 +90,7 @@ def _physical_memory() -> float:
 
 def memory_estimate(loaded: LoadedScenario) -> int:
     """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, the numbers of a coupling,
-    fields that do not move, and one frame.
+    what an explicit force needs, fields that do not move, and one frame.
     """
     scheme = find_scheme(loaded.settings.time.scheme, loaded.model)
     if not isinstance(loaded.settings.time.step, StepSection):
@@ -103,7 +103,8 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     model, fields = loaded.model, len(loaded.model.fields)
     # Every number of a coupling stands twice, for the real and the imaginary part.
     coupling = 0 if model.coupling is None else components(fields) * 2 * modes * item
-    return fields * (arrays * 2 * modes * item + frame) + coupling + len(model.frozen) * loaded.grid.cells * item
+    given = len(model.frozen) * loaded.grid.cells * item + model.explicit_bytes(loaded.grid)
+    return fields * (arrays * 2 * modes * item + frame) + coupling + given
 
 
 def _warnings(loaded: LoadedScenario, stability: LinearStability, cells: float, wall: float) -> list[str]:

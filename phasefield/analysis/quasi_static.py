@@ -176,9 +176,9 @@ class QuasiStatic:
         row = {name: float(v) for name, v in conditions.items() if isinstance(v, int | float | np.number)}
         for mean, (low, high), name in zip(means, stepper.ranges, simulation.split.names, strict=True):
             row |= {f"mean_{name}": float(mean), f"min_{name}": low, f"max_{name}": high}
-        row |= simulation.model.records(simulation.time, means, stepper.phase)
+        row |= simulation.records()
         row |= {"energy": energies.total, "energy_bulk": energies.bulk, "energy_gradient": energies.gradient}
-        if simulation.model.coupling is not None:
+        if simulation.model.coupling is not None or simulation.model.explicit:
             row["energy_elastic"] = energies.coupling
         row |= {"dissipation": self.dissipation, "duration": float(simulation.time)}
         return row | {"steps": simulation.counters.steps, "driving_force": force}

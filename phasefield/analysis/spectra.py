@@ -133,6 +133,8 @@ class LinearRegime:
             raise NotApplicable("thermal noise feeds every fluctuation all the time: none grows on its own")
         if model.viscosity is not None:
             raise NotApplicable("with inertia a fluctuation has two rates, and oscillates where it does not grow")
+        if model.explicit:
+            raise NotApplicable("forces that are no matrix symbol mix the modes of the time scheme")
         if len(names) > 1 and model.coupling is None:
             raise NotApplicable("several fields without a coupling are not followed mode by mode")
         if not theory.isotropic:

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from phasefield.energy.term import State, Term
-from phasefield.mechanics.directions import softest_direction
+from phasefield.mechanics.directions import softest_direction, unit_vectors
 from phasefield.mechanics.homogeneous import HomogeneousElasticity
 from phasefield.mechanics.loading import Load
-from phasefield.mechanics.stiffness import COMPONENTS
+from phasefield.mechanics.stiffness import COMPONENTS, from_components
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
 
@@ -95,6 +95,14 @@ class ElasticEnergy(Term):
         B = np.where((k2 == 0.0)[..., None, None], solver.mean_symbol, solver.kernel(n))
         return {(p, q): B[..., i, j] for i, p in enumerate(self.fields) for j, q in enumerate(self.fields)}
 
+    def largest(self, stiffness: np.ndarray | None = None) -> float:
+        """The largest eigenvalue of B(n), and of B⁰ in any phase of the load; for another stiffness when given."""
+        C, load = self.stiffness if stiffness is None else stiffness, self.load
+        controls = {tuple(load.controlled_in(i).tolist()) for i in range(load.phases)}
+        bodies = [HomogeneousElasticity(C, self.strains, np.array(c), load.dimensions) for c in controls]
+        matrices = [bodies[0].kernel(unit_vectors(load.dimensions)), *(body.mean_symbol[None] for body in bodies)]
+        return max(float(np.linalg.eigvalsh(m)[..., -1].max()) for m in matrices)
+
     @cached_property
     def softest_direction(self) -> np.ndarray:
         """The unit vector n (3,) at which B(n) is softest: growth is fastest along it."""
@@ -146,9 +154,14 @@ class ElasticEnergy(Term):
         if not wanted:
             return {}
         eigenstrain = state.get("eigenstrain")
-        found = self.solver().fields(grid, self._stack(state), self.load.values(self._time), eigenstrain)
+        return self.as_derived(
+            wanted, self.solver().fields(grid, self._stack(state), self.load.values(self._time), eigenstrain)
+        )
+
+    def as_derived(self, names: Sequence[str], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Those of `derived_names` out of tensors and energy density as `HomogeneousElasticity.fields` returns them."""
         result = {}
-        for name in wanted:
+        for name in names:
             kind, _, part = name.partition("_")
             if kind in ("stress", "strain"):
                 i = COMPONENTS.index(part)
@@ -159,6 +172,19 @@ class ElasticEnergy(Term):
                 )
         return result
 
+    def force_of_fixed(self, grid: Grid, eigenstrain: np.ndarray | None) -> np.ndarray | None:
+        """ε⁰_p:σ (N, *grid.shape) of a fixed eigenstrain (6, *grid.shape), whose mean the term takes notice of, mean 0.
+
+        That of the force depends on the control of the load, which may change: it goes with the load.
+        """
+        if eigenstrain is None:
+            self.fixed_mean = np.zeros((3, 3))
+            return None
+        force = self.solver().misfit_force(grid, eigenstrain)
+        force -= force.mean(axis=tuple(range(1, force.ndim)), keepdims=True)
+        self.fixed_mean = from_components(eigenstrain.reshape(6, -1).mean(axis=1))
+        return force
+
     def record_names(self) -> tuple[str, ...]:
         """Names of mean strains and stresses within the grid's axes."""
         parts = [c for c, d in zip(COMPONENTS, _HIGHEST_AXIS, strict=True) if d <= self.load.dimensions]
@@ -166,7 +192,10 @@ class ElasticEnergy(Term):
 
     def records(self, time: float, means: np.ndarray, phase: int) -> dict[str, float]:
         """Mean strains and stresses for the means φ̄ of the fields."""
-        strain, stress = self.solver(phase).mean_response(means, self.load.values(time, phase), self.fixed_mean)
+        return self.as_records(*self.solver(phase).mean_response(means, self.load.values(time, phase), self.fixed_mean))
+
+    def as_records(self, strain: np.ndarray, stress: np.ndarray) -> dict[str, float]:
+        """Those of `record_names` for a mean strain and a mean stress, (3, 3) each."""
         both = {"strain": strain[_TENSOR_OF], "stress": stress[_TENSOR_OF]}
         result = {}
         for name in self.record_names():

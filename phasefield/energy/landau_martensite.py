@@ -378,6 +378,12 @@ class Coupling(_Section):
         """Values of the expression's parameters."""
         return {"p": self.p} if self.name == "levitas" else {}
 
+    @property
+    def coefficients(self) -> tuple[float, float, float, float]:
+        """c₁ … c₄ of h = c₁η + c₂η² + c₃η³ + c₄η⁴."""
+        levitas = (0.0, self.p, 4.0 - 2.0 * self.p, self.p - 3.0)
+        return {"linear": (1.0, 0.0, 0.0, 0.0), "quadratic": (0.0, 1.0, 0.0, 0.0), "levitas": levitas}[self.name]
+
 
 def _read_coupling(value: Any) -> Any:
     valid = ("linear", "quadratic", "levitas")

@@ -10,6 +10,9 @@ The statements (`coupled_program`) are those of all fields at one mode, printed 
 `coupled_cuda`. The array `coupling` (components, …) holds λ_0 … λ_{N−1} and, for N > 2, V_00, V_01, … row by row, for every
 mode; for N = 2 V_00 and V_10, from which V_01 = −V_10 and V_11 = V_00 follow. `drive` (N) is a uniform
 driving force: F̂_p(k = 0) −= drive_p.
+
+A symbol may also be there for stability alone (`stabilising`), a matrix beside the number S: what Λ adds to the implicit side is
+taken off the explicit one, N_p = −m (F̂_p − S v_p − Σ_q Λ_pq v_q), and the energy does not contain it.
 """
 
 from __future__ import annotations
@@ -70,7 +73,9 @@ def coupled_arguments(number: int, stages: Sequence[Stage], multistep: bool = Fa
     return [*names[:place], "coupling", "drive", *names[place:]]
 
 
-def coupled_program(number: int, stages: Sequence[Stage], fields: int, multistep: bool = False) -> Program:
+def coupled_program(
+    number: int, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+) -> Program:
     """The statements of stage `number` for all fields of a mode; `<array>_<p>` is the part of an array that belongs to field p.
 
     A name ends in the number of its field or, z and what follows from it, of its eigenvalue.
@@ -81,9 +86,11 @@ def coupled_program(number: int, stages: Sequence[Stage], fields: int, multistep
     for name, arithmetic in plain.coefficients:
         own = name not in _SHARED
         coefficients += [(f"{name}_{i}", _component(arithmetic, i)) for i in each] if own else [(name, arithmetic)]
+    if stabilising:
+        coefficients += [(f"c_Lambda_{p}_{q}", _matrix(p, q, fields)) for p in each for q in range(p + 1)]
     # What a mode is made of, field by field; sums over quantities come after their components are known.
     update = [
-        (f"{name}_{p}", _field(arithmetic, p))
+        (f"{name}_{p}", _taken_off(_field(arithmetic, p), p, fields) if stabilising else _field(arithmetic, p))
         for p in each
         for name, arithmetic in plain.update
         if name not in ("moved", "result", "e")
@@ -99,9 +106,10 @@ def coupled_program(number: int, stages: Sequence[Stage], fields: int, multistep
         update += [(f"e_{p}", _to_field("y_e", p, fields)) for p in each]
         sums += [(f"error_{p}", f"c_weight * e_{p} * e_{p}") for p in each]
     if number == len(stages) - 1:
-        coefficients += [(f"c_lambda_{i}", f"w * lambda_{i}") for i in each]
         sums += [("gradient", "c_gradient * (" + " + ".join(f"result_{p} * result_{p}" for p in each) + ")")]
-        sums += [("matrix", " + ".join(f"c_lambda_{i} * y_result_{i} * y_result_{i}" for i in each))]
+        coefficients += [(f"c_lambda_{i}", f"w * lambda_{i}") for i in each if not stabilising]
+        energy = " + ".join(f"c_lambda_{i} * y_result_{i} * y_result_{i}" for i in each)
+        sums += [("matrix", "0.0" if stabilising else energy)]
     return Program(
         arguments=tuple((f"z_{i}", f"-dt * m * (S + symbol + lambda_{i})") for i in each),
         calls=tuple((tuple(f"{n}_{i}" for n in names), _component(a, i)) for i in each for names, a in plain.calls),
@@ -119,13 +127,15 @@ def sum_names(fields: int) -> list[str]:
     return [*(f"error_{p}" for p in range(fields)), "gradient", "matrix"]
 
 
-def coupled_source(number: int, stages: Sequence[Stage], fields: int, multistep: bool = False) -> str:
+def coupled_source(
+    number: int, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+) -> str:
     """Python source of the Numba function of stage `number` for `fields` coupled fields; see `stages.cpu_source`.
 
     Every entry of `coupling` (components, blocks, n0, 2 m) stands twice, for the real and the imaginary part. Added to `sums`:
     [squared error per field …, gradient energy, energy of Λ].
     """
-    program = coupled_program(number, stages, fields, multistep)
+    program = coupled_program(number, stages, fields, multistep, stabilising)
     used = dict.fromkeys([*(a for _, a in program.loads), *(a for a, _ in program.stores)])
     rows = [f"row_{name} = coupling[{n}, b, a]" for n, name in enumerate(program.matrix)]
     for array, p in (name.rsplit("_", 1) for name in used):
@@ -173,3 +183,16 @@ def _to_component(q: str, i: int, fields: int) -> str:
 def _to_field(y: str, p: int, fields: int) -> str:
     """q_p = Σ_i V_pi y_i"""
     return f"{y}_0" if fields == 1 else " + ".join(f"{_entry(p, i, fields)} * {y}_{i}" for i in range(fields))
+
+
+def _matrix(p: int, q: int, fields: int) -> str:
+    """Λ_pq = Σ_i V_pi λ_i V_qi"""
+    if fields == 1:
+        return "lambda_0"
+    return " + ".join(f"{_entry(p, i, fields)} * lambda_{i} * {_entry(q, i, fields)}" for i in range(fields))
+
+
+def _taken_off(text: str, p: int, fields: int) -> str:
+    """S v_p and Λ_pq v_q where the text has S v_p, with v any quantity; Λ is stored as its lower triangle."""
+    entries = [f"c_Lambda_{max(p, q)}_{min(p, q)} * \\g<1>_{q}" for q in range(fields)]
+    return re.sub(rf"c_S \* (\w+)_{p}\b", rf"(c_S * \g<1>_{p} + {' + '.join(entries)})", text)

@@ -39,13 +39,15 @@ extern "C" __global__ void stage_sums(const double *partial, unsigned int blocks
 """
 
 
-def coupled_cuda_source(number: int, stages: Sequence[Stage], fields: int, real: str, multistep: bool = False) -> str:
+def coupled_cuda_source(
+    number: int, stages: Sequence[Stage], fields: int, real: str, multistep: bool = False, stabilising: bool = False
+) -> str:
     """CUDA source of stage `number` for `fields` coupled fields of type `real` (`float64` or `float32`).
 
     Kernel `stage` takes the arrays of `stages.stage_arguments` without `b`, all fields of each, and `drive` as numbers; F̂ in
     `block` is `scale` times what it holds. `stage_sums` adds up [squared error per field …, gradient energy, energy of Λ].
     """
-    program, each = coupled_program(number, stages, fields, multistep), range(fields)
+    program, each = coupled_program(number, stages, fields, multistep, stabilising), range(fields)
     written = {array.rsplit("_", 1)[0] for array, _ in program.stores}
     names = stage_arguments(number, stages, multistep)
     arrays = [name for name in names[: names.index("k0")] if name != "b"]

@@ -65,8 +65,16 @@ class GpuStage:
 class GpuCoupledStage:
     """The same for fields coupled by a matrix symbol; `coupling` is on the device, `drive` on the host."""
 
-    def __init__(self, number: int, stages: Sequence[Stage], fields: int, real: str, multistep: bool = False):
-        module = compiled(coupled_cuda_source(number, stages, fields, real, multistep))
+    def __init__(
+        self,
+        number: int,
+        stages: Sequence[Stage],
+        fields: int,
+        real: str,
+        multistep: bool = False,
+        stabilising: bool = False,
+    ):
+        module = compiled(coupled_cuda_source(number, stages, fields, real, multistep, stabilising))
         self._stage, self._sums = module.get_function("stage"), module.get_function("stage_sums")
         self._adds_up = has_sums(number, stages)
 

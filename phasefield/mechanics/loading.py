@@ -157,6 +157,19 @@ class Load:
         return self._from[i] + (target - self._from[i]) * (time - start) / (end - start)
 
     @property
+    def phases(self) -> int:
+        """How many there are."""
+        return len(self._phases)
+
+    @property
+    def in_plane(self) -> bool:
+        """Whether shears across the plane xy are always 0, and the mean strain along z is prescribed."""
+        across = [
+            not p.stress_controlled(self.dimensions)[2:5].any() and not p.values()[3:5].any() for p in self._phases
+        ]
+        return all(across)
+
+    @property
     def corners(self) -> tuple[float, ...]:
         """Times at which a phase ends."""
         return tuple(t for t in self._ends if np.isfinite(t))

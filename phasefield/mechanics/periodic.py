@@ -31,6 +31,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -223,12 +224,12 @@ class MeanControl:
         self.free = basis[:, free]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """Equilibrium fields; Mandel components.
 
     Attributes:
-        displacement: periodic fluctuation u, (d, *shape); at the lower corners of cells (rotated) or at centres (fourier).
+        vector: periodic fluctuation u as its scheme keeps it, `scheme.vector_shape`.
         strain, stress: (m, *shape), at the centres. In voids the strain is that of one of many continuations.
         energy_density: ψ, (*shape).
         mean_strain, mean_stress: (m,).
@@ -237,7 +238,8 @@ class Solution:
         history: residual at the start and after every iteration (of the linearised problem), by the ‖σ‖ of the solution.
     """
 
-    displacement: np.ndarray
+    scheme: _Scheme
+    vector: np.ndarray
     strain: np.ndarray
     stress: np.ndarray
     energy_density: np.ndarray
@@ -246,6 +248,11 @@ class Solution:
     iterations: int
     residuals: tuple[float, ...]
     history: tuple[float, ...]
+
+    @cached_property
+    def displacement(self) -> np.ndarray:
+        """u, (d, *shape); at the lower corners of cells (rotated) or at centres (fourier)."""
+        return self.scheme.to_cells(self.vector)
 
 
 # --- discretisations --------------------------------------------------------------------------------------------------
@@ -532,13 +539,18 @@ class PeriodicElasticity:
         control: MeanControl,
         *,
         start: Solution | None = None,
+        overwrite_start: bool = False,
         tolerance: float = 1e-6,
         max_iterations: int = 2000,
         reference: np.ndarray | None = None,
     ) -> Solution:
         """Find the equilibrium, from u = 0 or from the displacement and mean strain of `start`.
 
+        A start that satisfies the tolerance comes back as it is, bit for bit.
+
         Args:
+            overwrite_start: let the result have the arrays of `start`, a solution of this very object that is not needed any
+                more.
             tolerance: of the relative residual (see the module); met down to rounding.
             max_iterations: conjugate-gradient iterations in all.
             reference: (m, m), instead of the reference medium that the law proposes.
@@ -549,15 +561,34 @@ class PeriodicElasticity:
         """
         if law.shape != self.grid.shape or control.strain.size != self.scheme.components:
             raise InputError(f"law {law.shape} and mean control must fit the grid {self.grid.shape}")
-        if start is not None and start.displacement.shape[1:] != self.grid.shape:
-            raise InputError(f"the starting point {start.displacement.shape[1:]} must fit the grid {self.grid.shape}")
+        if start is not None and start.strain.shape[1:] != self.grid.shape:
+            raise InputError(f"the starting point {start.strain.shape[1:]} must fit the grid {self.grid.shape}")
+        if overwrite_start and (start is None or start.scheme is not self.scheme):
+            raise InputError("only the arrays of a solution of this object can be overwritten")
         if not tolerance > 0.0:
             raise InputError(f"the tolerance must be positive, got {tolerance}")
         stiffness = law.reference() if reference is None else mandel_matrix(reference, self.grid.dimensions)
         if not np.isfinite(stiffness).all() or not np.linalg.eigvalsh(stiffness)[0] > 0.0:
             raise InputError("the reference medium must be positive definite; is there any material in the cell?")
         self.scheme.set_reference(stiffness)
-        return _Solve(self, law, control, stiffness, tolerance, max_iterations).run(start)
+        arrays = start if overwrite_start else None
+        return _Solve(self, law, control, stiffness, tolerance, max_iterations, arrays).run(start)
+
+    def blank(self) -> Solution:
+        """No displacement and no strain at all: a start whose arrays may be overwritten."""
+        m, shape = self.scheme.components, self.grid.shape
+        fields = (np.zeros((m, *shape), self.dtype), np.zeros((m, *shape), self.dtype), np.zeros(shape, self.dtype))
+        vector = np.zeros(self.scheme.vector_shape, self.dtype)
+        return Solution(self.scheme, vector, *fields, np.zeros(m), np.zeros(m), 0, (), ())
+
+    def each_block(self, work: Callable[[slice], None]) -> None:
+        """work(cells) for every block of cells, `cells` a slice of the flattened grid, by several threads at once."""
+        self.scheme.row_pass(lambda thread, b, rows: work(self.scheme.cells[b]))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the work arrays."""
+        return self.scheme.hat.nbytes + sum(a.nbytes for a in (*self.buffers[0], *self.buffers[1], *self.vectors))
 
     def close(self) -> None:
         """End the threads."""
@@ -591,14 +622,20 @@ class _Solve:
         reference: np.ndarray,
         tolerance: float,
         limit: int,
+        arrays: Solution | None = None,
     ):
         self.scheme, self.buffers, self.law, self.control = cell.scheme, cell.buffers, law, control
         self.g, self.p, self.force = cell.vectors
         self.m, self.count, self.shape = control.strain.size, cell.grid.cells, cell.grid.shape
         self.reference, self.compliance = reference, np.linalg.inv(reference)
         self.mean_inverse = np.linalg.inv(control.free.T @ reference @ control.free) / self.count
-        self.strain, self.stress = (np.empty((self.m, self.count), cell.dtype) for _ in range(2))
-        self.energy = np.empty(self.count, cell.dtype)
+        if arrays is None:
+            self.strain, self.stress = (np.empty((self.m, self.count), cell.dtype) for _ in range(2))
+            self.energy = np.empty(self.count, cell.dtype)
+        else:
+            self.strain, self.stress = (a.reshape(self.m, -1) for a in (arrays.strain, arrays.stress))
+            self.energy = arrays.energy_density.reshape(-1)
+        self.overwrite = arrays is not None
         self.tolerance, self.limit, self.rounding = tolerance, limit, ROUNDINGS * float(np.finfo(cell.dtype).eps)
         self.iterations, self.residuals, self.history = 0, [], []
 
@@ -606,13 +643,14 @@ class _Solve:
         if start is None:
             u, y = np.zeros_like(self.g), np.zeros(self.control.free.shape[1])
         else:
-            u, y = self.scheme.from_cells(start.displacement), self.control.free.T @ start.mean_strain
+            u, y = self._vector_of(start), self.control.free.T @ start.mean_strain
         state = self._note(self._evaluate(u, y, self.g))
         self.history.append(state.residual)
         if not state.residual <= self.goal:
             state = (self._linear if self.law.linear else self._newton)(u, y, state)
         return Solution(
-            displacement=self.scheme.to_cells(u),
+            scheme=self.scheme,
+            vector=u,
             strain=self.strain.reshape(-1, *self.shape),
             stress=self.stress.reshape(-1, *self.shape),
             energy_density=self.energy.reshape(self.shape),
@@ -622,6 +660,13 @@ class _Solve:
             residuals=tuple(self.residuals),
             history=tuple(self._relative(norm) for norm in self.history),
         )
+
+    def _vector_of(self, start: Solution) -> np.ndarray:
+        """The displacement of a starting point, which may belong to another scheme or precision."""
+        alike = type(start.scheme) is type(self.scheme) and start.vector.dtype == self.g.dtype
+        if not alike:
+            return self.scheme.from_cells(start.displacement)
+        return start.vector if self.overwrite else start.vector.copy()
 
     def _linear(self, u: np.ndarray, y: np.ndarray, state: _State) -> _State:
         """Conjugate gradients on (u, y), checked against the true residual and stress when they claim to have converged."""

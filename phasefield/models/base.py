@@ -81,6 +81,71 @@ class Coupling(Protocol):
         ...
 
 
+class ExplicitForce(Protocol):
+    """A part of the free energy that is neither a formula of local values nor a matrix symbol: evaluated state by state.
+
+    Attributes: `forces`, δF/δφ_p of the last state, (N, *grid.shape); `energy`, its F; `energy_before`, its F under the loads of
+    another time; `stabilising`: whether a Λ (`symbol`, `mean_symbol`) is added on the implicit side and taken off the explicit
+    one, as S is.
+    """
+
+    stabilising: bool
+    forces: np.ndarray
+    energy: float
+    energy_before: float
+
+    def update(self, fields: np.ndarray, time: float, phase: int, before: float) -> None:
+        """Evaluate at a state (N, *grid.shape), under the loads at `time` and, for the energy, those at `before`.
+
+        Raises:
+            NumericalError: the state has none.
+        """
+        ...
+
+    def curvature(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """How much it adds to the second derivative of f for each field, at most and about the last state, at given values."""
+        ...
+
+    def symbol(self, grid: Grid, indices: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Λ (…, N, N), as of a `Coupling`."""
+        ...
+
+    def mean_symbol(self, phase: int) -> np.ndarray:
+        """Λ at k = 0."""
+        ...
+
+    def phase(self, time: float) -> int:
+        """As of a `Coupling`."""
+        ...
+
+    def jumps(self, phase: int, following: int) -> bool:
+        """Whether the forces jump where one phase goes over to another."""
+        ...
+
+    def records(self, time: float) -> dict[str, float]:
+        """What it adds to the history about the last state."""
+        ...
+
+    def keep(self) -> None:
+        """The last state is the one that `rewind` comes back to: evaluated again it gives the same bits."""
+        ...
+
+    def rewind(self) -> None: ...
+
+    def checkpoint(self) -> dict[str, np.ndarray]:
+        """Arrays that evaluations after `rewind` depend on."""
+        ...
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take them from a checkpoint, or forget all states where there are none."""
+        ...
+
+    def close(self) -> None: ...
+
+    @property
+    def memory_bytes(self) -> int: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Variants:
     """What the fields of a model stand for, where they are order parameters of the variants of one phase.
@@ -134,14 +199,41 @@ class Model(ABC):
         """A matrix symbol that couples all fields, such as elastic misfit; they then share kinetics and κ."""
         return None
 
+    def explicit_force(self, grid: Grid, fixed: Mapping[str, np.ndarray], threads: int = 1) -> ExplicitForce | None:
+        """A part of the free energy that is treated explicitly, made for one run; `fixed`: what `frozen_fields` returns.
+
+        A model has this or a coupling; fields then share kinetics, κ and S.
+        """
+        return None
+
+    @property
+    def explicit(self) -> bool:
+        """Whether there is an explicit force."""
+        return False
+
+    def explicit_bytes(self, grid: Grid) -> int:
+        """About how many bytes it needs."""
+        return 0
+
+    def load_at(self, time: float, within: float) -> np.ndarray:
+        """Numbers that tell loads apart: at `time`, in the phase that `within` lies in; nothing without loads."""
+        if self.coupling is None:
+            return np.zeros(0)
+        phase = self.coupling.phase(within)
+        means, drive = self.coupling.mean_symbol(phase).ravel(), self.coupling.drive(time, phase)
+        return np.array([*means, *drive, self.coupling.constant(time, phase)])
+
     @property
     def variants(self) -> Variants | None:
         """How to show the fields as variants in one picture."""
         return None
 
-    @classmethod
-    def fixed_names(cls) -> tuple[str, ...]:
+    def fixed_names(self) -> tuple[str, ...]:
         """Fields a scenario may give which do not move, such as defects."""
+        return ()
+
+    def fixed_needed(self) -> tuple[str, ...]:
+        """Those among them which a scenario has to give."""
         return ()
 
     @property

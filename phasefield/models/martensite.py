@@ -13,21 +13,25 @@ from pydantic_core import PydanticCustomError
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.elastic import ElasticEnergy
 from phasefield.energy.gradient import GradientEnergy
-from phasefield.energy.landau_martensite import Landau24, LandauBase, LandauPolynomial
+from phasefield.energy.inhomogeneity import Inhomogeneity, first_indefinite, make_body
+from phasefield.energy.landau_martensite import Coupling as StrainFunction
+from phasefield.energy.landau_martensite import CouplingFunction, Landau24, Landau234, LandauBase, LandauPolynomial
 from phasefield.energy.term import State, Term
+from phasefield.energy.transforming import TransformingEnergy
 from phasefield.errors import InputError
 from phasefield.kernels.expressions import parse
 from phasefield.mechanics.homogeneous import Control
 from phasefield.mechanics.loading import History, HistorySetting, Load, LoadSetting
-from phasefield.mechanics.stiffness import COMPONENTS, Stiffness, from_components
+from phasefield.mechanics.stiffness import COMPONENTS, Stiffness
 from phasefield.mechanics.transformation import TransformationStrains
-from phasefield.models.base import Kinetics, Model, Strict, Variants, non_conserved
+from phasefield.models.base import ExplicitForce, Kinetics, Model, Strict, Variants, non_conserved
 from phasefield.registry import register
 
 if TYPE_CHECKING:
     from phasefield.spectral.grid import Grid
 
 SHIFT = "transformation_shift"
+REGION = "region"
 EIGENSTRAIN = tuple(f"eigenstrain_{c}" for c in COMPONENTS)
 
 
@@ -36,6 +40,9 @@ class Martensite(Model):
     """Variants p = 1 … N of a martensite, each with an order parameter η_p and a transformation strain ε⁰_p.
 
     ∂η_p/∂t = −L (∂f/∂η_p − κ∇²η_p − σ:ε⁰_p),  F = ∫ [f(η; T) + κ/2 Σ|∇η_p|²] dV + F_el[Σ ε⁰_p η_p].
+
+    With a nonlinear `coupling` h the strain is Σ ε⁰_p h(η_p) and the driving force σ:ε⁰_p h′(η_p); with an `inhomogeneity` the
+    stiffness follows variants and a region of another material (`energy.transforming`). Elasticity is then treated explicitly.
 
     With one transformation strain and an even polynomial (`landau_246`, `landau_24`), η and −η are the two variants.
 
@@ -68,6 +75,13 @@ class Martensite(Model):
         landau: LandauPolynomial = Field(description="f(η): landau_246, landau_234 or landau_24")
         stiffness: Stiffness = Field(description="elastic constants: cubic, isotropic or voigt; orientation")
         transformation: TransformationStrains = Field(description="ε⁰ of every variant: strains, or generate")
+        coupling: CouplingFunction = Field(
+            default=StrainFunction(), description="h(η) in ε* = Σ ε⁰_p h(η_p): linear, quadratic, or levitas"
+        )
+        inhomogeneity: Inhomogeneity | None = Field(
+            None,
+            description="stiffness of variants and of a region of another material, where it is not that of austenite",
+        )
         load: LoadSetting = Field(
             default=Control(strain={}),
             description="prescribed mean strains and stresses: strain (clamped, default), stress (free), values, or phases",
@@ -102,9 +116,34 @@ class Martensite(Model):
                 )
             return value
 
-    @classmethod
-    def fixed_names(cls) -> tuple[str, ...]:
-        return (SHIFT, *EIGENSTRAIN)
+        @field_validator("inhomogeneity")
+        @classmethod
+        def _of_these_variants(cls, value: Inhomogeneity | None, info: ValidationInfo) -> Inhomogeneity | None:
+            known = info.data
+            if value is None or not known.keys() >= {
+                "landau",
+                "temperature",
+                "stiffness",
+                "transformation",
+                "coupling",
+            }:
+                return value
+            signed = not isinstance(known["landau"], Landau234)
+            body = make_body(known["stiffness"], known["transformation"], known["coupling"], value, signed)
+            for T in [v for _, v in known["temperature"] or [(0.0, None)]]:
+                low, high = known["landau"].range(T)
+                if wrong := first_indefinite(body, low, high):
+                    p, eta = wrong
+                    text = f"the stiffness of variant {p + 1} is not positive definite at η = {eta:.3g}; interpolate otherwise"
+                    raise PydanticCustomError("definite", "{message}", {"message": text})
+            return value
+
+    def fixed_names(self) -> tuple[str, ...]:
+        return (SHIFT, *EIGENSTRAIN, *self.fixed_needed())
+
+    def fixed_needed(self) -> tuple[str, ...]:
+        section = self.parameters.inhomogeneity
+        return () if section is None or section.region is None else (REGION,)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -123,14 +162,40 @@ class Martensite(Model):
         return {name: non_conserved(self.parameters.mobility) for name in self.names}
 
     @cached_property
-    def elastic(self) -> ElasticEnergy:
-        """The elastic term, which is also the coupling."""
+    def elastic(self) -> ElasticEnergy | TransformingEnergy:
+        """The elastic term: with a linear coupling and one stiffness it is a matrix symbol, which couples the fields."""
         p = self.parameters
-        return ElasticEnergy(p.stiffness.tensor(), self.strains, self.names, Load(p.load, self.dimensions))
+        load, stiffness = Load(p.load, self.dimensions), p.stiffness.tensor()
+        if p.coupling.linear and p.inhomogeneity is None:
+            return ElasticEnergy(stiffness, self.strains, self.names, load)
+        scheme = "fourier" if p.inhomogeneity is None else p.inhomogeneity.discretisation
+        signed = not isinstance(p.landau, Landau234)
+        body = make_body(p.stiffness, p.transformation, p.coupling, p.inhomogeneity, signed)
+        return TransformingEnergy(body, self.names, load, scheme)
 
     @property
-    def coupling(self) -> ElasticEnergy:
-        return self.elastic
+    def coupling(self) -> ElasticEnergy | None:
+        return self.elastic if isinstance(self.elastic, ElasticEnergy) else None
+
+    def explicit_force(self, grid: Grid, fixed: Mapping[str, np.ndarray], threads: int = 1) -> ExplicitForce | None:
+        return (
+            self.elastic.force(grid, fixed, threads=threads) if isinstance(self.elastic, TransformingEnergy) else None
+        )
+
+    @property
+    def explicit(self) -> bool:
+        return isinstance(self.elastic, TransformingEnergy)
+
+    def explicit_bytes(self, grid: Grid) -> int:
+        return self.elastic.bytes_needed(grid) if isinstance(self.elastic, TransformingEnergy) else 0
+
+    def load_at(self, time: float, within: float) -> np.ndarray:
+        load, phase = self.elastic.load, self.elastic.load.phase(within)
+        return (
+            np.array([*load.controlled_in(phase), *load.values(time, phase)])
+            if self.explicit
+            else super().load_at(time, within)
+        )
 
     @property
     def variants(self) -> Variants:
@@ -170,7 +235,8 @@ class Martensite(Model):
 
     @property
     def _forces(self) -> tuple[str, ...]:
-        return tuple(f"force_{name}" for name in self.names) if self.fixed & set(EIGENSTRAIN) else ()
+        linear = isinstance(self.elastic, ElasticEnergy)
+        return tuple(f"force_{name}" for name in self.names) if linear and self.fixed & set(EIGENSTRAIN) else ()
 
     @property
     def frozen(self) -> tuple[str, ...]:
@@ -178,13 +244,15 @@ class Martensite(Model):
 
     def frozen_fields(self, grid: Grid, fixed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         result = {SHIFT: fixed[SHIFT]} if SHIFT in self.fixed else {}
-        if self._forces:
+        if REGION in fixed:
+            result[REGION] = fixed[REGION]
+        if self.fixed & set(EIGENSTRAIN):
             zero = np.zeros(grid.shape)
             components = np.stack([fixed.get(name, zero) for name in EIGENSTRAIN])
-            force = self.elastic.solver().misfit_force(grid, components)
-            # The mean of the force depends on the control of the load, which may change: it goes with the load.
-            force -= force.mean(axis=tuple(range(1, force.ndim)), keepdims=True)
-            self.elastic.fixed_mean = from_components(components.reshape(6, -1).mean(axis=1))
+            if isinstance(self.elastic, TransformingEnergy):
+                return result | {"eigenstrain": components}
+            force = self.elastic.force_of_fixed(grid, components)
+            assert force is not None
             result |= dict(zip(self._forces, force, strict=True))
         return result
 
@@ -229,4 +297,4 @@ class Martensite(Model):
 
     def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
         result = {} if self._temperature is None else {"temperature": self._temperature(time)}
-        return result | self.elastic.records(time, means, phase)
+        return result | (self.elastic.records(time, means, phase) if isinstance(self.elastic, ElasticEnergy) else {})

@@ -8,7 +8,7 @@ a new model never writes them down twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 
@@ -68,6 +68,7 @@ class Split:
         magnitude: bool = False,
         frozen: Sequence[tuple[float, float]] = (),
         time: float = 0.0,
+        more: Callable[[Sequence[np.ndarray]], list[np.ndarray]] | None = None,
     ) -> np.ndarray:
         """Largest second derivative of f per field on the box of `ranges`, of frozen fields on their own ranges.
 
@@ -80,11 +81,12 @@ class Split:
         ends = [np.unique([low, high]) for low, high in frozen]
         mesh = self._states(ranges, ends)
         given = self.model.parameters_at(time)
-        if self.coupling is not None and len(self.names) > 1:
-            return self._largest_eigenvalue(ranges, mesh, given, magnitude)
+        if (self.coupling is not None or more is not None) and len(self.names) > 1:
+            return self._largest_eigenvalue(ranges, mesh, given, magnitude, more)
         result = []
-        for p in self.names:
+        for i, p in enumerate(self.names):
             bound = self._second(p, p, mesh, given)
+            bound = bound if more is None else bound + more([mesh[n] for n in self.names])[i]
             bound = np.abs(bound) if magnitude else bound
             for q in self.names:
                 if q != p:
@@ -112,6 +114,7 @@ class Split:
         mesh: Mapping[str, np.ndarray],
         given: Mapping[str, float],
         magnitude: bool,
+        more: Callable[[Sequence[np.ndarray]], list[np.ndarray]] | None,
     ) -> np.ndarray:
         # At least the corner of the box that is closest to the origin counts, where several fields are away from 0.
         closest = np.linalg.norm([min(max(0.0, low), high) for low, high in ranges])
@@ -122,6 +125,8 @@ class Split:
         for i, p in enumerate(self.names):
             for j, q in enumerate(self.names[: i + 1]):
                 hessian[:, i, j] = hessian[:, j, i] = self._second(p, q, states, given)
+        for i, added in enumerate(more([states[n] for n in self.names]) if more is not None else ()):
+            hessian[:, i, i] += added
         values = np.linalg.eigvalsh(hessian)
         return np.full(len(self.names), float(np.abs(values).max() if magnitude else values.max()))
 

@@ -253,6 +253,9 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
                 else f"model {settings.model.name} has no fixed fields"
             )
             found.append(Problem(("fixed", name), text))
+    for name in loaded.model.fixed_needed():
+        if name not in settings.fixed:
+            found.append(Problem(("fixed", name), f"is missing; model {settings.model.name} needs it as it is set up"))
     for i, name in enumerate(settings.output.fields.names or []):
         known = [*fields, *loaded.model.derived_names()]
         if name not in known:

@@ -74,17 +74,23 @@ class Layout:
 
         `symbol(x[, y[, z]])` takes signed mode numbers and returns (…, fields, fields). Padding gets the symbol 0.
         """
+        return self.tabulate(components(fields), symbol, pack)
+
+    def tabulate(
+        self, count: int, symbol: Callable[..., np.ndarray], numbers: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """What `numbers` makes of the matrices of a symbol, (R, N, N) → (count, R), for the whole layout: (count, n0, R)."""
         x, middle = self.mode_index
         valid = x >= 0
         columns = [np.where(valid, x, 0)]
         if self.grid.dimensions == 3:
             columns.append(_signed(np.where(valid, middle, 0), self.grid.axes[1].cells))
         n0 = slow_axes(self.grid)[0]
-        result = np.empty((components(fields), n0, self.columns))
+        result = np.empty((count, n0, self.columns))
         for a in range(n0):
             slow = [_signed(np.full(self.columns, a), n0)] if self.grid.dimensions > 1 else []
             matrices = symbol(*columns, *slow)
-            result[:, a] = pack(np.where(valid[:, None, None], matrices, 0.0))
+            result[:, a] = numbers(np.where(valid[:, None, None], matrices, 0.0))
         return result
 
 

@@ -208,12 +208,14 @@ class Sweep:
         parameters: np.ndarray,
         frozen: Sequence[np.ndarray] | None = None,
         after: Callable[[np.ndarray, int], None] | None = None,
+        given: np.ndarray | None = None,
     ) -> np.ndarray:
         """Rows or planes: inverse transform, pointwise(u, parameters, sums), forward transform.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters,
-        sums). What `pointwise` leaves is handed to `after`(u, index of its first cell). Returns the per-block sums,
-        shape (blocks, sums_width): what `pointwise` wrote.
+        sums). What `pointwise` leaves is handed to `after`(u, index of its first cell). With `given`, real fields that
+        `unload` has taken from `work`, these stand in for the inverse transform. Returns the per-block sums, shape
+        (blocks, sums_width): what `pointwise` wrote.
         """
 
         cells = self.block_rows * self._middle * self._nx
@@ -222,7 +224,10 @@ class Sweep:
             for b in range(first, last):
                 rows = self._rows[b]
                 u, u_flat = self._row_buffers[thread][self._row_tail(b)]
-                self.engine.real_backward(rows, self._row_axes, u)
+                if given is None:
+                    self.engine.real_backward(rows, self._row_axes, u)
+                else:
+                    u_flat[...] = given.reshape(self.fields, -1)[:, b * cells : b * cells + u_flat.shape[1]]
                 if frozen is None:
                     pointwise(u_flat, parameters, self.sums[b])
                 else:
@@ -267,15 +272,25 @@ class Sweep:
 
     def backward(self, u_hat: np.ndarray, u: np.ndarray) -> None:
         """u = real fields of `u_hat`, shape (fields, *grid.shape); leaves `work` spoilt."""
-        target = u.reshape(self.fields, self._n0, self._middle, self._nx)
+        self.load(u_hat)
+        self.unload(u)
+
+    def unload(self, u: np.ndarray, after: Callable[[np.ndarray, int], None] | None = None) -> None:
+        """u = the real fields whose half-inverse transform `work` holds, shape (fields, *grid.shape); leaves `work` spoilt.
+
+        Each block of them (fields, cells) is first handed to `after`(block, index of its first cell).
+        """
+        target = u.reshape(self.fields, -1)
+        cells = self.block_rows * self._middle * self._nx
 
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
-                block, _ = self._row_buffers[thread][self._row_tail(b)]
+                block, flat = self._row_buffers[thread][self._row_tail(b)]
                 self.engine.real_backward(self._rows[b], self._row_axes, block)
-                target[:, b * self.block_rows : b * self.block_rows + block.shape[1]] = block
+                if after is not None:
+                    after(flat, b * cells)
+                target[:, b * cells : b * cells + flat.shape[1]] = flat
 
-        self.load(u_hat)
         self._pool.run(work, self._row_blocks)
 
     def load(self, u_hat: np.ndarray) -> None:

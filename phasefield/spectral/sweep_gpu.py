@@ -167,10 +167,12 @@ class GpuSweep:
         parameters: Any,
         frozen: Sequence[Any] | None = None,
         after: Callable[[Any, int], None] | None = None,
+        given: Any = None,
     ) -> Any:
         """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters, sums).
+        Fields `given` are those that `work` still holds.
         """
         pointwise(self._flat, *(frozen or ()), parameters, self.sums[0])
         if after is not None:
@@ -197,6 +199,10 @@ class GpuSweep:
     def backward(self, u_hat: Any, u: Any) -> None:
         """u = real fields of `u_hat`, shape (fields, *grid.shape); leaves `work` spoilt."""
         self.load(u_hat)
+        self.unload(u)
+
+    def unload(self, u: Any) -> None:
+        """u = the real fields that `work` holds, shape (fields, *grid.shape)."""
         u[...] = self.work
 
     def load(self, u_hat: Any) -> None:

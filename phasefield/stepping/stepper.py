@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.errors import NumericalError
 from phasefield.kernels.coupled import pack
 from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
+from phasefield.models.base import ExplicitForce
 from phasefield.models.split import Split
+from phasefield.stepping.explicit import ExplicitPart
 from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.schemes import Scheme
 
@@ -25,7 +28,8 @@ from phasefield.stepping.schemes import Scheme
 class Energies:
     """Energies of a state, integrated over the box.
 
-    coupling: that of a matrix symbol with its loads, of elastic misfit for example; terms: sum of the magnitudes of its parts.
+    coupling: that of a matrix symbol with its loads, of elastic misfit for example, or of an explicit force; terms: sum of the
+    magnitudes of its parts.
     """
 
     bulk: float
@@ -63,10 +67,13 @@ class Stepper:
         self._parameters = backend.to_device(split.parameters)
         self._frozen: Any = None
         self.frozen_ranges: list[tuple[float, float]] = []
+        fields = split.model.frozen_fields(sweep.grid, fixed or {})
         if split.model.frozen:
-            fields = split.model.frozen_fields(sweep.grid, fixed or {})
             self.frozen_ranges = [(float(fields[n].min()), float(fields[n].max())) for n in split.model.frozen]
             self._frozen = sweep.freeze(np.stack([fields[n] for n in split.model.frozen]))
+        # What is neither a formula of local values nor a matrix symbol.
+        force = split.model.explicit_force(sweep.grid, fields, backend.threads)
+        self._explicit = ExplicitPart(force, sweep, backend)
         # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
         geometry = (self.modes.k0, self.modes.kr, self.modes.weight)
         self._k0, self._kr, self._weight = (backend.to_device(a, np.float64) for a in geometry)
@@ -90,26 +97,39 @@ class Stepper:
         self.ranges: list[tuple[float, float]] = [(math.nan, math.nan)] * fields
         self._candidate = self.energies, self.ranges
         self._energy_change = math.nan
+        # Why the attempted state could not be evaluated, empty if it could.
+        self.failure = ""
 
     def _compile(self, multistep: bool) -> None:
-        """Kernels of the stages; with a coupling, its eigenvalues and eigenvectors at every mode."""
-        backend, scheme, sweep, coupling = self.backend, self.scheme, self.sweep, self.split.coupling
+        """Kernels of the stages; with a matrix symbol, of the energy or for stability alone, its eigensystem at every mode."""
+        backend, scheme, sweep = self.backend, self.scheme, self.sweep
         geometry = sweep.stage_geometry(self.modes)
         self._coupling: Any = None
-        self.phase = self._previous_phase = 0
-        if coupling is None:
+        stabilising = self.force is not None
+        self._loads = self.force if self.force is not None else self.split.coupling
+        self._matrix = self.force if self.force is not None and self.force.stabilising else self.split.coupling
+        self.phase = self._previous_phase = self.phase_at(0.0)
+        if self._matrix is None:
             self._stages = backend.compile_stages(scheme.stages, multistep)
             self._start = backend.compile_stages(scheme.start, multistep)
             self._geometry = geometry
             return
-        fields = len(self.split.names)
-        self._stages = backend.compile_coupled_stages(scheme.stages, fields, multistep)
-        self._start = backend.compile_coupled_stages(scheme.start, fields, multistep)
-        self._coupling = sweep.couple(sweep.layout.pack(fields, lambda *m: coupling.symbol(sweep.grid, m)))
+        fields, symbol = len(self.split.names), self._matrix.symbol
+        self._stages = backend.compile_coupled_stages(scheme.stages, fields, multistep, stabilising)
+        self._start = backend.compile_coupled_stages(scheme.start, fields, multistep, stabilising)
+        self._coupling = sweep.couple(sweep.layout.pack(fields, lambda *m: symbol(sweep.grid, m)))
         self._drive, self._mean_symbol = np.zeros(fields), np.zeros((fields, fields))
-        self.phase = self._previous_phase = coupling.phase(0.0)
-        self._set_mean_symbol(coupling.mean_symbol(self.phase))
+        self._set_mean_symbol(self._matrix.mean_symbol(self.phase))
         self._geometry = (*geometry, self._coupling, self._drive)
+
+    def phase_at(self, time: float) -> int:
+        """Number of the phase of the loads that holds at `time`."""
+        return 0 if self._loads is None else self._loads.phase(time)
+
+    @property
+    def force(self) -> ExplicitForce | None:
+        """The explicit part of the model, which knows about the last state that was evaluated."""
+        return self._explicit.force
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -119,7 +139,13 @@ class Stepper:
         self.sweep.forward(u, self.state_hat)
         self._last_dt = 0.0
         self._slot_spoilt = False
+        self._explicit.restore({})
+        self._begin()
+
+    def _begin(self) -> None:
+        """Evaluate the state, from which the next step starts, and its energies."""
         self.restore()
+        self._explicit.keep()
         self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -135,7 +161,7 @@ class Stepper:
             "phase": self.phase,
             "previous_phase": self._previous_phase,
         }
-        return {name: self.backend.to_host(a) for name, a in arrays.items()}, numbers
+        return {n: self.backend.to_host(a) for n, a in arrays.items()} | self._explicit.checkpoint(), numbers
 
     def restore_checkpoint(
         self,
@@ -150,8 +176,8 @@ class Stepper:
         """Go on from a checkpoint of the same grid and device, bit for bit."""
         self.time, self._previous_time, self.steps = time, previous_time, int(steps)
         self.phase, self._previous_phase = int(phase), int(previous_phase)
-        if self.split.coupling is not None:
-            self._set_mean_symbol(self.split.coupling.mean_symbol(phase))
+        if self._matrix is not None:
+            self._set_mean_symbol(self._matrix.mean_symbol(self.phase))
         xp = self.backend.xp
         self.state_hat[...] = xp.asarray(arrays["state_hat"])
         if self._previous and last_dt:
@@ -159,8 +185,8 @@ class Stepper:
             self._slots[0][...] = xp.asarray(arrays["previous_explicit"])
         self._slot_spoilt = False
         self._last_dt = last_dt
-        self.restore()
-        self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
+        self._explicit.restore(arrays)
+        self._begin()
 
     def real_state(self) -> Any:
         """The fields in real space, a new array (fields, *grid.shape) on the device."""
@@ -206,7 +232,7 @@ class Stepper:
             kernels, stages, estimated = self._start, self.scheme.start, False
         error = None
         self._slot_spoilt = bool(previous) and self._last_dt > 0.0
-        self._attempted_dt = dt
+        self._attempted_dt, self.failure = dt, ""
         self._attempted_time = self.time + dt if end is None else end
         sums, moment = np.zeros(0), self.time
         for i, (kernel, stage) in enumerate(zip(kernels, stages, strict=True)):
@@ -222,7 +248,12 @@ class Stepper:
                     if not error <= 1.0:
                         return error
             moment = self._attempted_time if last else self.time + stage.time * dt
-            self._real_pass(moment, self.steps + 1)
+            try:
+                self._real_pass(moment, self.phase, self.steps + 1, self.time if last else moment)
+            except NumericalError as reason:
+                # A state at which no equilibrium is found is no better than one that is not finite.
+                self._energy_change, self.failure = math.nan, str(reason)
+                return error
         quadratic = self.sweep.grid.volume * sums[len(self.split.names) :][:2]
         energies, ranges, before = self._evaluated(
             float(quadratic[0]), float(quadratic[1:].sum()), self._value_hat, self._attempted_time
@@ -250,6 +281,7 @@ class Stepper:
             self._last_dt = self._attempted_dt
             self._previous_time, self._previous_phase = self.time, self.phase
             self._slot_spoilt = False
+        self._explicit.keep()
         self.time = self._attempted_time
         self.steps += 1
         self.energies, self.ranges = self._candidate
@@ -261,7 +293,7 @@ class Stepper:
         evaluating it again now and then is cheaper than a further array for every run.
         """
         if self._slot_spoilt:
-            self._evaluate(self._previous[0], self._previous_time)
+            self._evaluate(self._previous[0], self._previous_time, self._previous_phase)
             kernel = self.backend.kernels.store_block
             self.sweep.spectral_pass(kernel, (self.sweep.real_view(self._slots[0]),), backward=False)
             if self.split.coupling is not None:
@@ -269,17 +301,21 @@ class Stepper:
                 drive = self.split.coupling.drive(self._previous_time, self._previous_phase)
                 slot[:, 0] -= self.backend.to_device(drive, np.float64)
             self._slot_spoilt = False
-        self._evaluate(self.state_hat, self.time)
+        self._evaluate(self.state_hat, self.time, self.phase)
 
     def enter_phase(self, phase: int) -> None:
-        """Go over to another phase of the coupling; with another symbol at k = 0 a multistep scheme starts anew."""
-        assert self.split.coupling is not None
+        """Go over to another phase of the loads; where F or the symbol at k = 0 jumps, a multistep scheme starts anew."""
+        jumps = self.force is not None and self.force.jumps(self.phase, phase)
         self.phase = phase
-        symbol = self.split.coupling.mean_symbol(phase)
-        if not np.array_equal(symbol, self._mean_symbol):
+        if self._matrix is not None:
+            symbol = self._matrix.mean_symbol(phase)
+            jumps = jumps or not np.array_equal(symbol, self._mean_symbol)
             self._set_mean_symbol(symbol)
+        if jumps:
             self._last_dt = 0.0
             self._slot_spoilt = False
+        if self.force is not None:
+            self._begin()
         self.energies, self.ranges, _ = self._evaluated(*self._quadratic_energies(), self.state_hat, self.time)
 
     def _set_mean_symbol(self, symbol: np.ndarray) -> None:
@@ -288,18 +324,21 @@ class Stepper:
 
     # --- evaluation ---------------------------------------------------------------------------------------------
 
-    def _evaluate(self, u_hat: Any, time: float) -> None:
+    def _evaluate(self, u_hat: Any, time: float, phase: int) -> None:
         """`work` = half-transformed F(u) with the parameters at `time`."""
+        self._explicit.rewind()
         self.sweep.load(u_hat)
-        self._real_pass(time, self.steps)
+        self._real_pass(time, phase, self.steps, time)
 
-    def _real_pass(self, time: float, step: int) -> None:
+    def _real_pass(self, time: float, phase: int, step: int, before: float) -> None:
+        """F(u) at `time` from what `work` holds, before step number `step`; energies also for the loads at another time."""
         parameters = self._parameters
         if self.split.model.changing:
             both = [self.split.parameters_at(time), self.split.parameters_at(self.time)]
             parameters = self.backend.to_device(np.concatenate(both))
-        after = None if self._noise is None else self._noise.of_step(step)
-        self._bulk_sums = self.sweep.real_pass(self._potential, parameters, self._frozen, after)
+        given = self._explicit.evaluate(time, phase, before)
+        after = self._explicit.add_to(None if self._noise is None else self._noise.of_step(step))
+        self._bulk_sums = self.sweep.real_pass(self._potential, parameters, self._frozen, after, given)
 
     def _evaluated(
         self, gradient: float, coupling: float, u_hat: Any, time: float
@@ -318,8 +357,10 @@ class Stepper:
         return energies, ranges, bulk_before + gradient + coupling + loads_before
 
     def _load_energies(self, u_hat: Any, times: Sequence[float]) -> list[float]:
-        """V (c − g·ū) at given times."""
+        """V (c − g·ū) at given times; of an explicit force its whole energy, at the times for which it was evaluated."""
         coupling, phase = self.split.coupling, self.phase
+        if self.force is not None:
+            return [self.force.energy, self.force.energy_before]
         if coupling is None:
             return [0.0 for _ in times]
         means = self.backend.to_host(u_hat.reshape(len(self.split.names), -1)[:, 0]).real
@@ -334,7 +375,7 @@ class Stepper:
             for q in range(len(self.split.names))
         )
         coupling = 0.0
-        if self._coupling is not None:
+        if self.split.coupling is not None:
             coupling = kernels.coupling_energy(view, self._coupling, self._weight)
         return self.sweep.grid.volume * gradient, self.sweep.grid.volume * coupling
 
@@ -343,4 +384,5 @@ class Stepper:
         """Bytes of the state, the stages, the coupling, frozen fields and the sweep's buffers."""
         extra = 0 if self._coupling is None else self._coupling.nbytes
         extra += sum(block.nbytes for block in self._frozen or ())
+        extra += self._explicit.memory_bytes
         return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes + extra

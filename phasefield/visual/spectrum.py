@@ -128,7 +128,7 @@ def _bands(k: np.ndarray, modes: np.ndarray, power: np.ndarray) -> tuple[np.ndar
 def _coarsening(time: np.ndarray, wavelength: np.ndarray, theory: LinearStability) -> np.ndarray:
     """Samples in the last decade of times; none where there is no decade beyond λ*, or the wavelength does not rise."""
     # Twins under elastic misfit have flat walls: no curvature drives them.
-    if not theory.unstable or theory.model.coupling is not None:
+    if not theory.unstable or theory.model.coupling is not None or theory.model.explicit:
         return np.zeros(0, int)
     least = theory.fastest_wavelength if theory.fastest_wavenumber > 0.0 else theory.cutoff_wavelength
     later = np.nonzero((time > 0.0) & (wavelength > 0.95 * least))[0]

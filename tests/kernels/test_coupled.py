@@ -14,11 +14,11 @@ from phasefield.kernels.coupled import components, coupled_arguments, coupled_pr
 MODES = 8
 
 
-def run(case, precision, fields, conserved):
+def run(case, precision, fields, conserved, stabilising=False):
     """Stored arrays (fields, blocks, n0, 2 m) by name after the kernel has passed over all blocks, sums, data, `split`."""
     backend = CpuBackend(precision, 1)
     data = make_coupled_data(case, backend.dtype, fields, conserved)
-    kernel = backend.compile_coupled_stages(case.stages, fields, case.multistep)[case.number]
+    kernel = backend.compile_coupled_stages(case.stages, fields, case.multistep, stabilising)[case.number]
     plain = data.plain
     n0, blocks = plain.k0.size, plain.kr.size // MODES
 
@@ -38,16 +38,17 @@ def run(case, precision, fields, conserved):
 
 
 @pytest.mark.parametrize(("case", "precision", "fields", "conserved"), variants(), ids=str)
-def test_stage_kernels(case, precision, fields, conserved):
-    stored, sums, data, split = run(case, precision, fields, conserved)
-    result, kept, expected_sums = plain_coupled_stage(case, data)
+@pytest.mark.parametrize("stabilising", [False, True])
+def test_stage_kernels(case, precision, fields, conserved, stabilising):
+    stored, sums, data, split = run(case, precision, fields, conserved, stabilising)
+    result, kept, expected_sums = plain_coupled_stage(case, data, stabilising)
     tolerance = 1e-12 if precision == "double" else 1e-5
     target = stored["out" if case.number == 0 else "value"]
     np.testing.assert_allclose(target, split(result), rtol=tolerance, atol=tolerance * np.abs(result).max())
     np.testing.assert_array_equal(stored["block"], target)
     np.testing.assert_allclose(sums[: fields + 2], expected_sums, rtol=100 * tolerance, atol=tolerance)
     assert not sums[fields + 2 :].any()
-    assert sums[fields + 1] > 0.0 or not case.last
+    assert sums[fields + 1] > 0.0 or stabilising or not case.last
     if case.multistep or not case.last:
         slot = stored[f"slot{case.number}"]
         np.testing.assert_allclose(slot, split(kept), rtol=tolerance, atol=tolerance * np.abs(kept).max())

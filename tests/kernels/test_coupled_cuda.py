@@ -26,19 +26,19 @@ def cupy(monkeypatch):
     fake_cupy.forget()
 
 
-def run_cpu(case, precision, fields, conserved):
+def run_cpu(case, precision, fields, conserved, stabilising=False):
     backend = make_backend("cpu", precision, 1)
     data = make_coupled_data(case, backend.dtype, fields, conserved, N0, COLUMNS)
     plain, sums = data.plain, np.zeros(16)
     block, *rest = (a if i == 0 else a[:, None] for i, a in enumerate(data.arrays.values()))
     coupling = np.repeat(pack(data.matrices)[:, None], 2, axis=-1).astype(backend.dtype)
     geometry = (plain.k0, np.repeat(plain.kr, 2), np.repeat(plain.weight, 2), coupling, data.drive, plain.rates)
-    kernel = backend.compile_coupled_stages(case.stages, fields, case.multistep)[case.number]
+    kernel = backend.compile_coupled_stages(case.stages, fields, case.multistep, stabilising)[case.number]
     kernel(block, 0, *rest, *geometry, DT, RATIO, sums)
     return list(data.arrays.values()), sums[: fields + 2]
 
 
-def run_gpu(cupy, case, precision, fields, conserved, scale=1.0):
+def run_gpu(cupy, case, precision, fields, conserved, scale=1.0, stabilising=False):
     real = {"double": "float64", "single": "float32"}[precision]
     data = make_coupled_data(case, real, fields, conserved, N0, COLUMNS)
     data.arrays["block"] /= np.dtype(real).type(scale)
@@ -48,16 +48,17 @@ def run_gpu(cupy, case, precision, fields, conserved, scale=1.0):
     sums = cupy.empty(fields + 2, np.float64)
     geometry = [cupy.asarray(g) for g in (plain.k0, plain.kr, plain.weight)]
     coupling = cupy.asarray(pack(data.matrices)[:, None], real)
-    stage = GpuCoupledStage(case.number, case.stages, fields, real, case.multistep)
+    stage = GpuCoupledStage(case.number, case.stages, fields, real, case.multistep, stabilising)
     stage(block, 0, *rest, *geometry, coupling, data.drive, plain.rates, DT, RATIO, scratch, sums)
     return [cupy.asnumpy(a) for a in (block, *rest)], cupy.asnumpy(sums)
 
 
 @needs_compiler
 @pytest.mark.parametrize(("case", "precision", "fields", "conserved"), variants(), ids=str)
-def test_cuda_stage_equals_cpu_stage(cupy, case, precision, fields, conserved):
-    expected, sums = run_cpu(case, precision, fields, conserved)
-    arrays, gpu_sums = run_gpu(cupy, case, precision, fields, conserved)
+@pytest.mark.parametrize("stabilising", [False, True])
+def test_cuda_stage_equals_cpu_stage(cupy, case, precision, fields, conserved, stabilising):
+    expected, sums = run_cpu(case, precision, fields, conserved, stabilising)
+    arrays, gpu_sums = run_gpu(cupy, case, precision, fields, conserved, stabilising=stabilising)
     tolerance = 1e-13 if precision == "double" else 2e-6
     for ours, theirs in zip(arrays, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * abs(theirs).max())

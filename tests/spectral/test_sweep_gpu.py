@@ -162,6 +162,42 @@ def test_frozen_fields_meet_their_cells(cupy, name):
         assert sums[:, 2].max() == pytest.approx(u.max(), rel=1e-13)
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_fields_taken_out_of_a_pass_and_given_back(cupy, name, device):
+    """The pass is the one that finds them itself; what is done afterwards meets its cells."""
+    box, backend = grid(name), make_backend(device, "double", 1)
+    density = parse("a*b + a**3", variables=("a", "b"))
+    kernels = backend.compile_pointwise(density, [density.derivative(v) for v in "ab"])
+    u, parameters, results = backend.to_device(start(box)), backend.to_device(np.zeros(0)), []
+    taken = backend.to_device(np.zeros_like(start(box)))
+    for takes in (False, True):
+        sweep = lookup("sweep", device)(
+            box, 2, backend.kernels, make_engine("auto"), 1, backend.dtype, block_bytes=2048
+        )
+        u_hat, out_hat = sweep.empty_hat(), sweep.empty_hat()
+        sweep.forward(u, u_hat)
+        sweep.load(u_hat)
+        flat = u.reshape(2, -1)
+
+        def after(F, first, flat=flat):
+            F += flat[:, first : first + F.shape[1]]
+
+        given = None
+        if takes:
+            sweep.unload(taken)
+            given = taken
+        sums = backend.to_host(sweep.real_pass(kernels.potential, parameters, None, after, given)).copy()
+        sweep.spectral_pass(backend.kernels.store_block, (sweep.real_view(out_hat),), backward=False)
+        results.append((sums, backend.to_host(sweep.by_mode(out_hat)).copy()))
+    np.testing.assert_allclose(backend.to_host(taken), start(box), atol=1e-14)
+    np.testing.assert_array_equal(results[1][0], results[0][0])
+    np.testing.assert_array_equal(results[1][1], results[0][1])
+    a, b = start(box)
+    mean = results[0][1].reshape(2, -1)[:, 0].real
+    np.testing.assert_allclose(mean, [(b + 3 * a**2 + a).mean(), (a + b).mean()], atol=1e-14)
+
+
 @pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("scheme", names("scheme"))
 @pytest.mark.parametrize("name", GRIDS)
