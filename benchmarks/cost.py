@@ -1,8 +1,8 @@
 """What a step costs against the number of cells: `python benchmarks/cost.py [--quick] [-o FILE.json]`.
 
 Cahn–Hilliard with the quartic well at fixed steps, 64² to 4096² and 32³ to 384³, every scheme, one thread and all threads,
-beside a pair of transforms of the same grid (planned FFTW where pyFFTW is installed). And what comes before the first step: answering
-`--help`, and a short run with an empty and with a filled cache of compiled kernels.
+beside a pair of transforms of the same grid (planned FFTW where pyFFTW is installed). And what comes before the first step:
+answering `--help`, and a short run with an empty and with a filled cache of compiled kernels.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def main() -> None:
         if np.prod(cells) <= largest:
             rows.append(cost(cells))
             for threads, times in rows[-1]["steps_ms"].items():
-                figures = "  ".join(f"{name} {value:.4g} ({value / times['pair']:.2f})" for name, value in times.items())
+                figures = "  ".join(
+                    f"{name} {value:.4g} ({value / times['pair']:.2f})" for name, value in times.items()
+                )
                 print(f"{'x'.join(map(str, cells)):<14}{threads} threads  {figures}", flush=True)
     record = {
         "date": time.strftime("%Y-%m-%d"),

@@ -77,7 +77,7 @@ def pointwise_source(
 
 # Sums are made of parts: of a uniform field all summands are equal and round the same way, so that the error of one long
 # sum grows with the number of cells.
-_CHUNK = 512
+_CHUNK = 1024
 
 # nnan and ninf are off: a nan must reach the sum. Floats are in the order of their bits as integers (with the
 # lower bits of negative ones turned over). LLVM vectorises the minimum of integers, but not that of floats
@@ -99,22 +99,33 @@ def order(bits):
 
 
 @njit(**options)
-def potential({arguments}, sums):
+def part({rows}, p, sums):
 {parameters}{constants}    total = 0.0
-{ranges}    for first in range(0, u.shape[1], {chunk}):
-        part = 0.0
-{begin}        for i in range(first, min(first + {chunk}, u.shape[1])):
-{cell}        total += part
-{end}    sums[0] = total
+{ranges}    for i in range(u_0.size):
+{loads}{temporaries}        total += np.float64({density})
+{updates}    sums[0] += total
 {stores}
 
 @njit(**options)
-def energy({arguments}):
+def potential({arguments}, sums):
+    sums[0] = 0.0
+{starts}    for first in range(0, u.shape[1], {chunk}):
+        part({slices}, sums)
+
+
+@njit(**options)
+def energy_part({rows}, p):
 {parameters}{energy_constants}    total = 0.0
+    for i in range(u_0.size):
+{loads}{energy_temporaries}        total += np.float64({energy_density})
+    return total
+
+
+@njit(**options)
+def energy({arguments}):
+    total = 0.0
     for first in range(0, u.shape[1], {chunk}):
-        part = 0.0
-        for i in range(first, min(first + {chunk}, u.shape[1])):
-{energy_cell}        total += part
+        total += energy_part({slices})
     return total
 '''
 
@@ -124,18 +135,20 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str, cou
     integer = f"int{bits}"
     fields = list(enumerate(density.variables[:count]))
     frozen = list(enumerate(density.variables[count:]))
-    loads = [(f"v_{name}", f"u[{q}, i]") for q, name in fields] + [(f"v_{n}", f"frozen[{q}, i]") for q, n in frozen]
+    loads = [(f"v_{name}", f"u_{q}[i]") for q, name in fields] + [(f"v_{n}", f"frozen_{q}[i]") for q, n in frozen]
     parameters = [(f"p_{name}", f"p[{j}]") for j, name in enumerate(density.parameters)]
-    constants, ranges = _lines(whole.constants, 4), ""
-    largest = f"order(np.{real}(np.inf).view(np.{integer}))"
-    smallest = f"order(np.{real}(-np.inf).view(np.{integer}))"
-    updates = []
+    constants = _lines(whole.constants, 4)
+    updates, ranges, stores, starts = [], "", "", ""
     for (q, name), derivative in zip(fields, whole.results[1:], strict=True):
         updates += [
-            f"            key = order(np.{real}(v_{name}).view(np.{integer}))\n",
-            f"            low_{q} = min(low_{q}, key)\n            high_{q} = max(high_{q}, key)\n",
-            f"            u[{q}, i] = {derivative}\n",
+            f"        key = order(np.{real}(v_{name}).view(np.{integer}))\n",
+            f"        low_{q} = min(low_{q}, key)\n        high_{q} = max(high_{q}, key)\n",
+            f"        u_{q}[i] = {derivative}\n",
         ]
+        for k, end, start in ((1 + 2 * q, f"low_{q}", "np.inf"), (2 + 2 * q, f"high_{q}", "-np.inf")):
+            starts += f"    sums[{k}] = {start}\n"
+            ranges += f"    {end} = order(np.{real}(sums[{k}]).view(np.{integer}))\n"
+            stores += f"    sums[{k}] = np.{integer}(order({end})).view(np.{real})\n"
     if changing:
         # Σ f once more, with the parameters there were before.
         second = _renamed(alone, [f"p_{name}" for name in density.parameters])
@@ -143,31 +156,33 @@ def _python_source(density: Expression, whole: Code, alone: Code, real: str, cou
             (f"p_{name}_b", f"p[{len(density.parameters) + j}]") for j, name in enumerate(density.parameters)
         ]
         constants += _lines(second.constants, 4)
-        ranges = "    before = 0.0\n"
-        again = f"            part_before += np.float64({second.results[0]})\n"
-        updates.insert(0, _lines(second.temporaries, 12) + again)
-
-    def cell(code: Code) -> str:
-        density = f"            part += np.float64({code.results[0]})\n"
-        return _lines(loads, 12) + _lines(code.temporaries, 12) + density
-
-    ends = [(1 + 2 * q, f"low_{q}") for q, _ in fields] + [(2 + 2 * q, f"high_{q}") for q, _ in fields]
+        ranges += "    before = 0.0\n"
+        starts += f"    sums[{1 + 2 * count}] = 0.0\n"
+        stores += f"    sums[{1 + 2 * count}] += before\n"
+        updates.insert(0, _lines(second.temporaries, 8) + f"        before += np.float64({second.results[0]})\n")
+    # Pieces of rows: a loop that does not start at 0 asks for negative indices, a piece of two rows for its strides, and neither
+    # is vectorised.
+    piece = f"[first : first + {_CHUNK}]"
     return _PYTHON.format(
         integer=integer,
         sign_shift=bits - 1,
         low_bits=hex(2 ** (bits - 1) - 1),
         arguments="u, frozen, p" if frozen else "u, p",
+        rows=", ".join([f"u_{q}" for q, _ in fields] + [f"frozen_{q}" for q, _ in frozen]),
+        slices=", ".join([f"u[{q}]{piece}" for q, _ in fields] + [f"frozen[{q}]{piece}" for q, _ in frozen] + ["p"]),
+        chunk=_CHUNK,
         parameters=_lines(parameters, 4),
         constants=constants,
-        ranges=ranges + "".join(f"    low_{q} = {largest}\n    high_{q} = {smallest}\n" for q, _ in fields),
-        chunk=_CHUNK,
-        begin="        part_before = 0.0\n" if changing else "",
-        end="        before += part_before\n" if changing else "",
-        cell=cell(whole) + "".join(updates),
-        stores="".join(f"    sums[{k}] = np.{integer}(order({name})).view(np.{real})\n" for k, name in sorted(ends))
-        + (f"    sums[{1 + 2 * count}] = before\n" if changing else ""),
+        starts=starts,
+        ranges=ranges,
+        loads=_lines(loads, 8),
+        temporaries=_lines(whole.temporaries, 8),
+        density=whole.results[0],
+        updates="".join(updates),
+        stores=stores,
         energy_constants=_lines(alone.constants, 4),
-        energy_cell=cell(alone),
+        energy_temporaries=_lines(alone.temporaries, 8),
+        energy_density=alone.results[0],
     )
 
 

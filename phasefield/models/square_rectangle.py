@@ -126,8 +126,8 @@ class SquareRectangle(Model):
 
     ρ ∂²e₂/∂t² = ½∇²(δF/δe₂ + A′ ∂e₂/∂t),
 
-    from rest: the mean of e₂ then stays as it is, and a load has no effect. The factor ½ is that of strains normalised by 1/√2, ρü = ∇·σ with
-    σ_xx = −σ_yy = (δF/δe₂)/√2.
+    from rest: the mean of e₂ then stays as it is, and a load has no effect. The factor ½ is that of strains
+    normalised by 1/√2, ρü = ∇·σ with σ_xx = −σ_yy = (δF/δe₂)/√2.
 
     Source: S. Kartha, J. A. Krumhansl, J. P. Sethna, L. K. Wickham, Phys. Rev. B 52 (1995) 803, doi:10.1103/PhysRevB.52.803.
     """

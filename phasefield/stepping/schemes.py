@@ -242,8 +242,8 @@ def leapfrog(viscosity: float) -> Scheme:
     """The scheme of a field with inertia, ∂²u/∂t² = −m (F + κk̃²u + A′ ∂u/∂t), for fixed steps.
 
     (û⁺ − 2û + û⁻)/Δt² = −m [F̂ − S û + (S + κk̃²)(û⁺ + û⁻)/2 + A′ (û⁺ − û⁻)/(2Δt)]: of order 2, and stable for every step where
-    S ≥ ½ max f″, because a mode of stiffness f ≤ 2S + κk̃² has growth factors of modulus one or less. It starts from rest. Steps of
-    unequal length, before an output time, are of first order.
+    S ≥ ½ max f″, because a mode of stiffness f ≤ 2S + κk̃² has growth factors of modulus one or less. It starts from rest.
+    Steps of unequal length, before an output time, are of first order.
 
     Args:
         viscosity: A′, per unit of m and time.
@@ -265,7 +265,7 @@ def leapfrog(viscosity: float) -> Scheme:
         ),
         start=(Stage({"u": "1/(1 - dt*z/2)", "N0": "dt/2/(1 - dt*z/2)"}),),
         error_order=2,
-        reference="G. S. Bales, R. J. Gooding, Phys. Rev. Lett. 67 (1991) 3412, doi:10.1103/PhysRevLett.67.3412, for the equation",
+        reference="equation: G. S. Bales, R. J. Gooding, Phys. Rev. Lett. 67 (1991) 3412, doi:10.1103/PhysRevLett.67.3412",
     )
 
 
