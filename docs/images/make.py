@@ -27,6 +27,7 @@ SHOWN = (
     "pseudoelastic",
     "fepd",
     "feni",
+    "soft_martensite",
 )
 
 
