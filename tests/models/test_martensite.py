@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from phasefield.models.martensite import Martensite
 from phasefield.scenario import load_scenario
 from phasefield.simulation import Simulation
 
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STIFFNESS = {"cubic": {"C11": 1.0, "C12": 0.6, "C44": 0.2}}
 SQUARE = {"strains": [[[1.0, 0.0], [0.0, -1.0]]], "scale": math.sqrt(10.0)}
 
@@ -344,3 +346,44 @@ def test_a_load_moves_a_field_that_is_zero():
     simulation.set_state(simulation.state)
     assert simulation.energies.total == pytest.approx(energy, rel=1e-13)
     simulation.close()
+
+
+def small(name: str):
+    """The test form of a shipped scenario, run in memory: times, means of η over ε⁰'s own scale, and the simulation."""
+    loaded = load_scenario(SCENARIOS / f"{name}.yaml", test=True)
+    simulation = Simulation.from_scenario(loaded, device="cpu")
+    times, means = [0.0], [simulation.stepper.mean(0)]
+
+    def record(sim):
+        times.append(sim.time)
+        means.append(sim.stepper.mean(0))
+
+    simulation.advance(on_step=record)
+    simulation.close()
+    return np.array(times), np.array(means), simulation
+
+
+def test_shape_memory_cycle():
+    """Twinned without strain, detwinned by the load; the strain stays when it is gone and vanishes on heating."""
+    times, means, _ = small("shape_memory")
+    e0 = float(martensite_strain(-0.25, 1.0, 1.0))
+    at = dict(
+        zip((150.0, 500.0, 650.0, 850.0), np.interp((150.0, 500.0, 650.0, 850.0), times, means) / e0, strict=True)
+    )
+    assert abs(at[150.0]) < 1e-3
+    assert at[500.0] > 1.0
+    assert at[650.0] == pytest.approx(1.0, abs=1e-6)
+    assert abs(at[850.0]) < 1e-3
+
+
+def test_pseudoelastic_cycle():
+    """Above the martensite spinodal the strain comes with the load through a jump and goes with it, at lower stress."""
+    times, means, simulation = small("pseudoelastic")
+    loaded = np.interp(1500.0, times, means)
+    assert loaded > 0.8
+    assert abs(means[-1]) < 1e-3
+    # Both jumps, and their order: half of the strain is reached later, in stress, than it is lost.
+    up = times[np.argmax(means > 0.5 * loaded)] / 1500.0
+    down = 1.0 - (times[np.nonzero(means > 0.5 * loaded)[0][-1]] - 1500.0) / 1500.0
+    assert up > down + 0.2
+    assert simulation.dissipation > 0.0
