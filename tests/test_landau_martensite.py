@@ -197,7 +197,7 @@ def test_temperature():
     assert nickel.parameter_values(355.0)["delta_f"] == pytest.approx(3.5e8 * 50 / 405)
     assert Landau234(A=0.15, delta_f=2).parameter_values()["delta_f"] == 2.0
     for call in (nickel.parameter_values, linear.parameter_values, linear.well, linear.range):
-        with pytest.raises(InputError, match="needs a temperature, got None"):
+        with pytest.raises(InputError, match="needs a temperature, and none is given"):
             call()
     with pytest.raises(InputError, match="needs a temperature, got nan"):
         linear.well(math.nan)

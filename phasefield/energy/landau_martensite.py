@@ -87,7 +87,9 @@ class LandauBase(_Section, ABC):
         return parse(text, variables=names, parameters=self.parameters, what=self._what)
 
     def _checked(self, temperature: float | None, formula: str) -> float:
-        if temperature is None or not math.isfinite(temperature):
+        if temperature is None:
+            raise InputError(f"{self._what}: {formula} needs a temperature, and none is given")
+        if not math.isfinite(temperature):
             raise InputError(f"{self._what}: {formula} needs a temperature, got {temperature}")
         return float(temperature)
 

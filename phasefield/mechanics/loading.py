@@ -27,7 +27,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PositiveFloat
+from pydantic import BeforeValidator, Discriminator, Field, PositiveFloat, Tag
 
 from phasefield.mechanics.homogeneous import Control, ControlSetting, read_control
 from phasefield.mechanics.stiffness import complaint
@@ -103,9 +103,20 @@ def _read_load(value: Any) -> Any:
     return value
 
 
-# A `Control`, or a list of `LoadPhase`.
+def _kind(value: Any) -> str | None:
+    if isinstance(value, list):
+        return "{phases}"
+    return "{section}" if isinstance(value, dict | Control) else None
+
+
+# A `Control`, or a list of `LoadPhase`: the kind of the value decides which, so that a mistake is reported once.
 LoadSetting = Annotated[
-    Control | list[LoadPhase],
+    Annotated[Control, Tag("{section}")] | Annotated[list[LoadPhase], Tag("{phases}")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="must be strain, stress, a section of mean strains and stresses, or a list of phases",
+    ),
     BeforeValidator(_read_load, json_schema_input_type=ControlSetting | list[LoadPhase]),
 ]
 

@@ -36,7 +36,7 @@ from phasefield.spectral.grid import Axis, Grid
 MAX_CELLS = 2**33
 # Where a key takes a number, `false` or a section, the kind of the value decides which, so that a mistake is reported once
 # and not for every alternative. No key of a scenario has braces.
-KIND_TAGS = ("{number}", "{off}", "{section}")
+KIND_TAGS = ("{number}", "{off}", "{section}", "{phases}")
 Number = Annotated[PositiveFloat, Tag("{number}")]
 Off = Annotated[Literal[False], Tag("{off}")]
 

@@ -222,6 +222,11 @@ BAD = [
     ({"temperature": [[0, 1.0], [10, 2.0], [5, 3.0]]}, "the times must increase"),
     ({"load": {"stress": {"zx": 1.0}}}, "zx"),
     ({"load": "stres"}, "stress"),
+    ({"load": 3}, "model.load: must be strain, stress, a section of mean strains and stresses, or a list of phases"),
+    (
+        {"load": [{"until": 5, "strain": {}}, {"until": 9, "stress": {"xq": 0.1}}]},
+        "scenario: model.load.1.stress.xq: must be 'xx', 'yy', 'zz', 'yz', 'xz' or 'xy' (got 'xq')",
+    ),
     ({"load": [{"until": 5, "stress": {}}, {"until": 3, "stress": {}}]}, "one after the other"),
     ({"landau": {"name": "landau_246", "a": {"slope": 1.0, "temperature_A": 3.0}, "b": 1.0, "c": 1.0}}, "temperature"),
     ({"landau": {"name": "landau_24"}, "transformation": {"strains": [[1, -1, 0], [-1, 1, 0]]}}, "one order parameter"),
