@@ -15,16 +15,16 @@ from phasefield.energy.elastic import ElasticEnergy
 from phasefield.energy.gradient import GradientEnergy
 from phasefield.energy.inhomogeneity import Inhomogeneity, first_indefinite, make_body
 from phasefield.energy.landau_martensite import Coupling as StrainFunction
-from phasefield.energy.landau_martensite import CouplingFunction, Landau24, Landau234, LandauBase, LandauPolynomial
+from phasefield.energy.landau_martensite import CouplingFunction, Landau24, Landau234
 from phasefield.energy.term import State, Term
 from phasefield.energy.transforming import TransformingEnergy
-from phasefield.errors import InputError
 from phasefield.kernels.expressions import parse
 from phasefield.mechanics.homogeneous import Control
-from phasefield.mechanics.loading import History, HistorySetting, Load, LoadSetting
+from phasefield.mechanics.loading import Load, LoadSetting
 from phasefield.mechanics.stiffness import COMPONENTS, Stiffness
 from phasefield.mechanics.transformation import TransformationStrains
-from phasefield.models.base import ExplicitForce, Kinetics, Model, Strict, Variants, non_conserved
+from phasefield.models.base import ExplicitForce, Kinetics, Variants, non_conserved
+from phasefield.models.landau import LandauModel, LandauParams
 from phasefield.registry import register
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ EIGENSTRAIN = tuple(f"eigenstrain_{c}" for c in COMPONENTS)
 
 
 @register("model", "martensite")
-class Martensite(Model):
+class Martensite(LandauModel):
     """Variants p = 1 … N of a martensite, each with an order parameter η_p and a transformation strain ε⁰_p.
 
     ∂η_p/∂t = −L (∂f/∂η_p − κ∇²η_p − σ:ε⁰_p),  F = ∫ [f(η; T) + κ/2 Σ|∇η_p|²] dV + F_el[Σ ε⁰_p η_p].
@@ -63,16 +63,12 @@ class Martensite(Model):
         "load": "strain",
     }
 
-    class Params(Strict):
+    class Params(LandauParams):
         """Parameters of the martensite model."""
 
         name: Literal["martensite"]
         mobility: PositiveFloat = Field(1.0, description="L in ∂η/∂t = −L δF/δη")
         gradient_energy: PositiveFloat = Field(1.0, description="κ in κ/2 |∇η|²")
-        temperature: HistorySetting | None = Field(
-            None, description="T: a number or pairs [time, T], for polynomials that depend on temperature"
-        )
-        landau: LandauPolynomial = Field(description="f(η): landau_246, landau_234 or landau_24")
         stiffness: Stiffness = Field(description="elastic constants: cubic, isotropic or voigt; orientation")
         transformation: TransformationStrains = Field(description="ε⁰ of every variant: strains, or generate")
         coupling: CouplingFunction = Field(
@@ -92,18 +88,6 @@ class Martensite(Model):
         laplacian: Literal["spectral", "finite_difference"] = Field(
             "spectral", description="discrete −∇²: k² or 4/h² sin²"
         )
-
-        @field_validator("landau")
-        @classmethod
-        def _at_every_temperature(cls, landau: LandauBase, info: ValidationInfo) -> LandauBase:
-            history = info.data.get("temperature")
-            values = [v for _, v in history] if history is not None else [None]
-            try:
-                for T in values:
-                    landau.parameter_values(T)
-            except InputError as error:
-                raise PydanticCustomError("temperature", "{message}", {"message": str(error)}) from None
-            return landau
 
         @field_validator("transformation")
         @classmethod
@@ -209,10 +193,6 @@ class Martensite(Model):
         parent = "" if landau.name == "landau_24" else "austenite"
         return Variants(self.names, self.strains, well, landau.name != "landau_234", parent)
 
-    @cached_property
-    def terms(self) -> tuple[Term, ...]:
-        return self.terms_at(0.0)
-
     def terms_at(self, time: float) -> tuple[Term, ...]:
         p = self.parameters
         gradient = [GradientEnergy(p.gradient_energy, name, p.laplacian) for name in self.names]
@@ -256,27 +236,9 @@ class Martensite(Model):
             result |= dict(zip(self._forces, force, strict=True))
         return result
 
-    @cached_property
-    def _temperature(self) -> History | None:
-        pairs = self.parameters.temperature
-        return None if pairs is None else History.of(pairs)
-
-    def temperature(self, time: float) -> float | None:
-        """T at `time`, or None where the scenario has no temperature."""
-        return None if self._temperature is None else self._temperature(time)
-
     @property
-    def changing(self) -> bool:
-        history = self._temperature
-        return history is not None and not history.constant and self.parameters.landau.temperature_dependent
-
-    def parameters_at(self, time: float) -> dict[str, float]:
-        return self.parameters.landau.parameter_values(self.temperature(time))
-
-    @cached_property
-    def events(self) -> tuple[float, ...]:
-        temperature = self._temperature.corners if self._temperature is not None else ()
-        return tuple(sorted({*temperature, *self.elastic.load.corners}))
+    def load_corners(self) -> tuple[float, ...]:
+        return self.elastic.load.corners
 
     def derived_names(self) -> tuple[str, ...]:
         return (*super().derived_names(), *self.elastic.derived_names(), "variant")
@@ -293,8 +255,8 @@ class Martensite(Model):
         return result
 
     def record_names(self) -> tuple[str, ...]:
-        return (*(("temperature",) if self._temperature is not None else ()), *self.elastic.record_names())
+        return (*super().record_names(), *self.elastic.record_names())
 
     def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
-        result = {} if self._temperature is None else {"temperature": self._temperature(time)}
+        result = super().records(time, means, phase)
         return result | (self.elastic.records(time, means, phase) if isinstance(self.elastic, ElasticEnergy) else {})

@@ -7,17 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.gradient import GradientEnergy
-from phasefield.energy.landau_martensite import Landau234, LandauBase, LandauPolynomial
+from phasefield.energy.landau_martensite import Landau234, LandauBase
 from phasefield.energy.term import State, Term
-from phasefield.errors import InputError
 from phasefield.mechanics.compatibility import square_rectangle_kernel
 from phasefield.mechanics.loading import History, HistorySetting
-from phasefield.models.base import Kinetics, Model, Strict, conserved, non_conserved
+from phasefield.models.base import Kinetics, Strict, conserved, non_conserved
+from phasefield.models.landau import LandauModel, LandauParams
 from phasefield.registry import register
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Inertia(Strict):
 
 
 @register("model", "square_rectangle")
-class SquareRectangle(Model):
+class SquareRectangle(LandauModel):
     """The square-to-rectangle transition in its strain e₂ = (ε_xx − ε_yy)/√2, overdamped, in two dimensions.
 
     ∂e₂/∂t = −Γ (f′(e₂; T) − K∇²e₂ + compatibility force − σ₂),  F = ∫ [f(e₂) + K/2 |∇e₂|² + ½A₁e₁² + ½A₃e₃² − σ₂e₂] dV,
@@ -145,16 +145,12 @@ class SquareRectangle(Model):
         "shear_modulus": 4.0,
     }
 
-    class Params(Strict):
+    class Params(LandauParams):
         """Parameters of the square-to-rectangle model."""
 
         name: Literal["square_rectangle"]
         mobility: PositiveFloat = Field(1.0, description="Γ in ∂e₂/∂t = −Γ δF/δe₂")
         gradient_energy: PositiveFloat = Field(1.0, description="K in K/2 |∇e₂|²")
-        temperature: HistorySetting | None = Field(
-            None, description="T: a number or pairs [time, T], for polynomials that depend on temperature"
-        )
-        landau: LandauPolynomial = Field(description="f(e₂): landau_246 or landau_24")
         bulk_modulus: PositiveFloat = Field(description="A₁ in ½A₁e₁², e₁ = (ε_xx + ε_yy)/√2")
         shear_modulus: PositiveFloat = Field(description="A₃ in ½A₃e₃², e₃ = ε_xy, the tensor component")
         stress: HistorySetting = Field(
@@ -169,15 +165,9 @@ class SquareRectangle(Model):
 
         @field_validator("landau")
         @classmethod
-        def _even(cls, landau: LandauBase, info: ValidationInfo) -> LandauBase:
+        def _even(cls, landau: LandauBase) -> LandauBase:
             if isinstance(landau, Landau234):
                 raise PydanticCustomError("landau", "landau_234 is not even; a strain needs landau_246 or landau_24")
-            history = info.data.get("temperature")
-            try:
-                for T in [v for _, v in history] if history is not None else [None]:
-                    landau.parameter_values(T)
-            except InputError as error:
-                raise PydanticCustomError("temperature", "{message}", {"message": str(error)}) from None
             return landau
 
     def unsuited(self, grid: Grid) -> str | None:
@@ -210,40 +200,17 @@ class SquareRectangle(Model):
         p = self.parameters
         return CompatibilityEnergy(p.bulk_modulus, p.shear_modulus, History.of(p.stress))
 
-    @cached_property
-    def terms(self) -> tuple[Term, ...]:
-        return self.terms_at(0.0)
-
     def terms_at(self, time: float) -> tuple[Term, ...]:
         p = self.parameters
         bulk = BulkEnergy(p.landau.expression(("e2",)), p.landau.parameter_values(self.temperature(time)), ("e2",))
         return bulk, GradientEnergy(p.gradient_energy, "e2", p.laplacian), self.coupling.at(time)
 
-    @cached_property
-    def _temperature(self) -> History | None:
-        pairs = self.parameters.temperature
-        return None if pairs is None else History.of(pairs)
-
-    def temperature(self, time: float) -> float | None:
-        """T at `time`, or None where the scenario has no temperature."""
-        return None if self._temperature is None else self._temperature(time)
-
     @property
-    def changing(self) -> bool:
-        history = self._temperature
-        return history is not None and not history.constant and self.parameters.landau.temperature_dependent
-
-    def parameters_at(self, time: float) -> dict[str, float]:
-        return self.parameters.landau.parameter_values(self.temperature(time))
-
-    @cached_property
-    def events(self) -> tuple[float, ...]:
-        temperature = self._temperature.corners if self._temperature is not None else ()
-        return tuple(sorted({*temperature, *self.coupling.stress.corners}))
+    def load_corners(self) -> tuple[float, ...]:
+        return self.coupling.stress.corners
 
     def record_names(self) -> tuple[str, ...]:
-        return (*(("temperature",) if self._temperature is not None else ()), "stress_e2")
+        return (*super().record_names(), "stress_e2")
 
     def records(self, time: float, means: np.ndarray, phase: int = 0) -> dict[str, float]:
-        result = {} if self._temperature is None else {"temperature": self._temperature(time)}
-        return {**result, "stress_e2": self.coupling.stress(time)}
+        return {**super().records(time, means, phase), "stress_e2": self.coupling.stress(time)}
