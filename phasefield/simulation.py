@@ -250,7 +250,7 @@ class Simulation:
                 )
                 continue
             change = self.stepper.energy_change
-            if not (change <= tolerated if self.model.loses_energy else math.isfinite(change)):
+            if not (change <= tolerated if self.scenario.loses_energy else math.isfinite(change)):
                 self.counters.rejected_energy += 1
                 not_finite = self.stepper.failure or "the state is not finite"
                 self._reject(dt, None, not_finite if math.isnan(change) else "the energy grows")
@@ -296,9 +296,9 @@ class Simulation:
             return None
         eps = np.finfo(self.backend.dtype).eps
         limits = []
-        for q, kinetics in enumerate(self.model.fields.values()):
+        for q, name in enumerate(self.split.names):
             low, high = self.stepper.ranges[q]
-            mean = 0.0 if kinetics.conserved else self.stepper.mean(q)
+            mean = 0.0 if self.scenario.keeps_mean(name) else self.stepper.mean(q)
             magnitude = math.hypot(self.stepper.fluctuation(q), mean)
             floor = ERROR_ROUNDING * eps * max(abs(low), abs(high))
             # A field that is zero everywhere has no size to compare an error with: its first step is taken as it is.

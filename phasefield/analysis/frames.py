@@ -74,7 +74,7 @@ def check_frames(run: Run, scenario: LoadedScenario) -> FrameCheck:
     index = [rows[i] for i in chosen]
     magnitude = scale[index] + np.finfo(float).tiny
     # Thermal noise and motion give energy back.
-    alike = [model.loses_energy and steady(model, a, b) for a, b in pairwise(frame_times[chosen].tolist())]
+    alike = [scenario.loses_energy and steady(model, a, b) for a, b in pairwise(frame_times[chosen].tolist())]
     with np.errstate(all="ignore"):
         error = np.max(np.abs(values - recorded[index]) / magnitude)
         growth = np.max(np.where(alike, np.diff(values) / magnitude[1:], 0.0))

@@ -80,7 +80,7 @@ class QuasiStatic:
         else:
             self.scenario, now = load_scenario(start), 0.0
             self.state = initial_fields(self.scenario)
-        if not self.scenario.model.loses_energy:
+        if not self.scenario.loses_energy:
             raise InputError(
                 "states of rest are found by falling energy: leave thermal noise and inertia out of the model"
             )

@@ -147,7 +147,7 @@ class LinearRegime:
             elastic = f", elastic part {theory.elastic_part:.4g}" if theory.directional else ""
             raise NotApplicable(f"the uniform state {state} is stable: f″ = {curvature:.4g}{elastic}")
         deviations = _deviations(simulation)
-        if not all(k.conserved for k in model.fields.values()):
+        if not all(simulation.scenario.keeps_mean(n) for n in names):
             drive = _uniform_drive(simulation, theory.base)
             if np.linalg.norm(drive) > 1e-3 * abs(curvature) * np.linalg.norm(deviations):
                 slope = "f′" if model.coupling is None else "f′ less the driving force of the load"

@@ -123,8 +123,8 @@ def _status(error: float, tolerance: float) -> str:
 
 def _conservation(run: Run, scenario: LoadedScenario, wanted: Any) -> list[Check]:
     checks = []
-    for name, kinetics in scenario.model.fields.items():
-        if not kinetics.conserved or wanted.mass is False:
+    for name in scenario.model.fields:
+        if not scenario.keeps_mean(name) or wanted.mass is False:
             continue
         history = run.history
         drift = float(np.max(np.asarray(history[f"drift_{name}"])))
@@ -154,8 +154,8 @@ def _frames(run: Run, scenario: LoadedScenario, wanted: Any) -> list[Check]:
     last = float(found.energies[-1])
     recorded = float(np.interp(found.times[-1], run.history["time"], run.history["energy"]))
     checks = [Check(FRAMES, _status(error, found.tolerance), last, recorded, error, found.tolerance, detail)]
-    for name, kinetics in scenario.model.fields.items():
-        if kinetics.conserved and wanted.mass is not False:
+    for name in scenario.model.fields:
+        if scenario.keeps_mean(name) and wanted.mass is not False:
             drift = found.mean_drift[name]
             detail = "largest drift over the same frames"
             status = _status(drift, found.tolerance)
@@ -175,7 +175,7 @@ def _energy(run: Run, scenario: LoadedScenario) -> Check:
     detail = f"largest relative growth in any of {steps} steps"
     if steps == 0:
         return Check("energy decay", NOT_APPLICABLE, detail="no step was made")
-    if not scenario.model.loses_energy:
+    if not scenario.loses_energy:
         source = "thermal noise" if scenario.model.thermal_energy else "motion"
         return Check("energy decay", NOT_APPLICABLE, detail=f"{source} gives energy back")
     return Check("energy decay", _status(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)

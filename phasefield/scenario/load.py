@@ -47,6 +47,15 @@ class LoadedScenario:
     def model(self) -> Model:
         return build_model(self.settings)
 
+    @property
+    def loses_energy(self) -> bool:
+        """Whether F can only decrease while loads and temperature stay as they are."""
+        return self.model.loses_energy
+
+    def keeps_mean(self, name: str) -> bool:
+        """Whether the mean of a field cannot change."""
+        return self.model.fields[name].conserved
+
     def resolved(self) -> dict[str, Any]:
         """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
         data = self.settings.model_dump(mode="json", exclude_none=True)

@@ -173,9 +173,16 @@ class Sweep:
         return modes.k0, np.repeat(modes.kr, 2), np.repeat(modes.weight, 2)
 
     def spectral_pass(
-        self, kernel: Callable, arguments: tuple, *, forward: bool = True, backward: bool = True, stage: bool = False
+        self,
+        kernel: Callable,
+        arguments: tuple,
+        *,
+        forward: bool = True,
+        backward: bool = True,
+        stage: bool = False,
+        before: Callable[[np.ndarray, int], None] | None = None,
     ) -> np.ndarray:
-        """Columns: forward transform of `work`, kernel(block, b, *arguments), inverse transform.
+        """Columns: forward transform of `work`, before(block, b), kernel(block, b, *arguments), inverse transform.
 
         A stage kernel also gets its block's row of `sums`. Returns the sums, added over blocks in order.
         """
@@ -189,6 +196,8 @@ class Sweep:
                     self.engine.complex(columns, 1, True, block)
                 elif forward:
                     block[...] = columns
+                if before is not None:
+                    before(block_real, b)
                 if stage:
                     kernel(block_real, b, *arguments, self.sums[b])
                 else:
@@ -209,13 +218,14 @@ class Sweep:
         frozen: Sequence[np.ndarray] | None = None,
         after: Callable[[np.ndarray, int], None] | None = None,
         given: np.ndarray | None = None,
+        before: Callable[[np.ndarray, int], None] | None = None,
     ) -> np.ndarray:
         """Rows or planes: inverse transform, pointwise(u, parameters, sums), forward transform.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters,
-        sums). What `pointwise` leaves is handed to `after`(u, index of its first cell). With `given`, real fields that
-        `unload` has taken from `work`, these stand in for the inverse transform. Returns the per-block sums, shape
-        (blocks, sums_width): what `pointwise` wrote.
+        sums). What `pointwise` is going to see is handed to `before`(u, index of its first cell), what it leaves to `after`. With
+        `given`, real fields that `unload` has taken from `work`, these stand in for the inverse transform. Returns the
+        per-block sums, shape (blocks, sums_width): what `pointwise` wrote.
         """
 
         cells = self.block_rows * self._middle * self._nx
@@ -228,6 +238,8 @@ class Sweep:
                     self.engine.real_backward(rows, self._row_axes, u)
                 else:
                     u_flat[...] = given.reshape(self.fields, -1)[:, b * cells : b * cells + u_flat.shape[1]]
+                if before is not None:
+                    before(u_flat, b * cells)
                 if frozen is None:
                     pointwise(u_flat, parameters, self.sums[b])
                 else:

@@ -145,8 +145,9 @@ class GpuSweep:
         forward: bool = True,
         backward: bool = True,
         stage: bool = False,
+        before: Callable[[Any, int], None] | None = None,
     ) -> Any:
-        """Forward transform of `work`, kernel(block, 0, *arguments), inverse transform into `work`.
+        """Forward transform of `work`, before(block, 0), kernel(block, 0, *arguments), inverse transform into `work`.
 
         A stage kernel also gets a `StageScratch` and its sums, and scales the transform itself; others find Fourier
         coefficients. Returns the sums on the device, valid until the next spectral pass.
@@ -155,6 +156,8 @@ class GpuSweep:
             self.engine.forward(self.work, self._block)
         if forward and not stage:
             self._block *= self.dtype.type(self._scratch.scale)
+        if before is not None:
+            before(self._block_real, 0)
         extra = (self._scratch, self._spectral_sums) if stage else ()
         kernel(self._block_real, 0, *arguments, *extra)
         if backward:
@@ -168,12 +171,15 @@ class GpuSweep:
         frozen: Sequence[Any] | None = None,
         after: Callable[[Any, int], None] | None = None,
         given: Any = None,
+        before: Callable[[Any, int], None] | None = None,
     ) -> Any:
         """pointwise(u, parameters, sums) on all cells; returns the sums on the device, valid until the next real pass.
 
         With `frozen`, fields that do not change, as `freeze` returns them, the call is pointwise(u, frozen, parameters, sums).
         Fields `given` are those that `work` still holds.
         """
+        if before is not None:
+            before(self._flat, 0)
         pointwise(self._flat, *(frozen or ()), parameters, self.sums[0])
         if after is not None:
             after(self._flat, 0)
