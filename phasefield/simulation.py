@@ -100,6 +100,7 @@ class Simulation:
             engine,
             self.backend.threads,
             self.backend.dtype,
+            lift=self._lift(),
         )
         self.engine = self.sweep.engine
         self.fixed = fixed_fields(scenario)
@@ -179,6 +180,11 @@ class Simulation:
         self.stabilisation.update(self.stepper.ranges)
         if self.time == 0.0:
             self.control = self._make_control()
+
+    def _lift(self) -> np.ndarray | None:
+        """What fields differ by from the waves of their boundaries, (N, *grid.shape) or broadcast to it; None for nothing."""
+        lift = [self.grid.lift_values(name) for name in self.split.names]
+        return np.stack(lift) if any(np.any(g) for g in lift) else None
 
     @property
     def energies(self) -> Energies:

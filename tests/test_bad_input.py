@@ -143,7 +143,37 @@ FILES: dict[str, tuple[str | None, str, str]] = {
     "unknown boundary": (
         "length: 15.0",
         "length: 15.0, boundary: wall",
-        "a.yaml:9: grid.y.boundary: must be 'periodic' (got 'wall')",
+        "a.yaml:9: grid.y.boundary: must be 'periodic', 'no_flux' or 'fixed' (got 'wall')",
+    ),
+    "values without fixed": (
+        "length: 15.0",
+        "length: 15.0, boundary: no_flux, values: {c: 1.0}",
+        "a.yaml:9: grid.y.values: values need boundary: fixed (this axis is no_flux)",
+    ),
+    "values of a periodic axis": (
+        "length: 15.0",
+        "length: 15.0, values: {c: 1.0}",
+        "a.yaml:9: grid.y.values: values need boundary: fixed (this axis is periodic)",
+    ),
+    "values of an unknown field": (
+        "length: 15.0",
+        "length: 15.0, boundary: fixed, values: {d: 1.0}",
+        "a.yaml:9: grid.y.values.d: unknown field 'd'; valid names: c",
+    ),
+    "three values": (
+        "length: 15.0",
+        "length: 15.0, boundary: fixed, values: {c: [1.0, 2.0, 3.0]}",
+        "a.yaml:9: grid.y.values.c: ",
+    ),
+    "text as value": (
+        "length: 15.0",
+        "length: 15.0, boundary: fixed, values: {c: high}",
+        "a.yaml:9: grid.y.values.c: must be a number, or two of them: [at 0, at the length] (got 'high')",
+    ),
+    "faces that meet": (
+        "x: {cells: 16, length: 20.0}\n  y: {cells: 12, length: 15.0}",
+        "x: {cells: 16, length: 20.0, boundary: fixed}\n  y: {cells: 12, length: 15.0, boundary: fixed, values: {c: [0.0, 1.0]}}",
+        "a.yaml:9: grid.y.values: faces of several fixed axes meet, so c has one value on all of them (got 0, 1)",
     ),
     "negative gradient energy": (
         "gradient_energy: 2.0",

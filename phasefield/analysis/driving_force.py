@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from phasefield.energy.gradient import symbol_on_grid
 from phasefield.simulation import Simulation, fixed_fields
+from phasefield.spectral.waves import backward, forward, symbol_on_grid
 
 
 class DrivingForce:
@@ -24,6 +24,7 @@ class DrivingForce:
         model, grid = simulation.model, simulation.grid
         self._frozen = model.frozen_fields(grid, fixed_fields(simulation.scenario)) if model.frozen else {}
         self._gradient = symbol_on_grid(grid, model.laplacian)
+        self._lift = np.stack([np.broadcast_to(grid.lift_values(n), grid.shape) for n in simulation.split.names])
         self._symbol = None
         if model.coupling is not None:
             self._symbol = model.coupling.symbol(grid, _mode_numbers(grid.shape))
@@ -38,18 +39,17 @@ class DrivingForce:
             **self._frozen,
             **dict(zip(split.density.parameters, split.parameters_at(time), strict=True)),
         }
-        axes = tuple(range(1, grid.dimensions + 1))
-        phi = np.fft.rfftn(np.stack([np.asarray(state[n], float) for n in split.names]), axes=axes)
+        phi = forward(np.stack([np.asarray(state[n], float) for n in split.names]) - self._lift, grid)
         result = split.kappa.reshape(-1, *[1] * grid.dimensions) * self._gradient * phi
         if self._symbol is not None:
             assert model.coupling is not None
             phase = simulation.stepper.phase
             result += np.einsum("...pq,q...->p...", self._symbol, phi)
             # Of a sum over the cells, as k = 0 of `rfftn` is.
-            means = phi.reshape(len(phi), -1)[:, 0].real
+            means = np.real(phi.reshape(len(phi), -1)[:, 0])
             load = grid.cells * model.coupling.drive(time, phase)
             result.reshape(len(phi), -1)[:, 0] = model.coupling.mean_symbol(phase) @ means - load
-        force = np.fft.irfftn(result, s=grid.shape, axes=axes)
+        force = backward(result, grid)
         if simulation.stepper.force is not None:
             force += simulation.stepper.force.forces
         for p, (name, kinetics) in enumerate(model.fields.items()):

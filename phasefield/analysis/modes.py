@@ -51,7 +51,7 @@ class FollowedModes:
         cutoff = theory.cutoff_wavenumber
         limit = RANGE_IN_CUTOFFS * cutoff
         modes = simulation.stepper.modes
-        wanted = (modes.k2 <= limit**2) & (modes.k2 > 0.0) & (modes.weight[None, :] > 0.0)
+        wanted = (modes.k2 <= limit**2) & (modes.k2 > 0.0) & (modes.multiplicity[None, :] > 0.0)
         rows, columns = np.nonzero(wanted)
         # Single modes grow without scatter, so a shell may hold few of them: its width need not be a fundamental.
         width = limit / SHELLS
@@ -74,7 +74,7 @@ class FollowedModes:
                 f"longest axis {max(a.length for a in simulation.grid.axes):.4g}"
             )
         self.index, self.k2 = index[self._mode], k2[self._mode]
-        self.weight = modes.weight[self._columns[self._mode]]
+        self.weight = modes.multiplicity[self._columns[self._mode]]
         effective = effective[self._mode, self.component]
         variable, _ = variables(theory, self.k2, values[self._mode, self.component])
         share = np.clip(np.floor(CLASSES * (1.0 - self.k2 / effective) + 1e-6), 0, CLASSES - 1).astype(np.int64)
@@ -86,11 +86,6 @@ class FollowedModes:
     def power(self, simulation: Any) -> np.ndarray:
         """|y_i|² of every followed mode, (modes,)."""
         stepper, backend = simulation.stepper, simulation.backend
-        if self._fields == 1:
-            result = np.zeros(self._rows.size)
-            view = simulation.sweep.real_view(stepper.state_hat)
-            backend.kernels.mode_power(view, 0, self._rows, self._columns, result)
-            return result[self._mode]
         width = stepper.state_hat.shape[3]
         place = (self._columns // width, self._rows, self._columns % width)
         on_device = tuple(backend.xp.asarray(a) for a in place)
@@ -127,11 +122,16 @@ def symbol_of_modes(index: np.ndarray, model: Model, grid: Grid) -> np.ndarray:
     """k̃² of modes given by their FFT indices (modes, axes slowest first), in plain NumPy, independent of the run's own."""
     total = np.zeros(index.shape[0])
     for column, axis in enumerate(reversed(grid.axes)):
-        n = np.fft.fftfreq(axis.cells, 1.0 / axis.cells)[index[:, column]]
+        # Half waves along the axis.
+        n = {
+            "periodic": 2.0 * np.fft.fftfreq(axis.cells, 1.0 / axis.cells),
+            "no_flux": np.arange(axis.cells),
+            "fixed": np.arange(axis.cells) + 1.0,
+        }[axis.boundary][index[:, column]]
         if model.laplacian == "finite_difference":
-            total += (2.0 * axis.cells / axis.length * np.sin(np.pi * n / axis.cells)) ** 2
+            total += (2.0 * axis.cells / axis.length * np.sin(0.5 * np.pi * n / axis.cells)) ** 2
         else:
-            total += (2.0 * np.pi * n / axis.length) ** 2
+            total += (np.pi * n / axis.length) ** 2
     return total
 
 

@@ -45,7 +45,9 @@ class StructureFactor:
         rows = []
         for q in range(len(simulation.split.names)):
             power, count = np.zeros(self.shells), np.zeros(self.shells)
-            simulation.backend.kernels.shell_power(view, q, modes.k0, modes.kr, modes.weight, self.width, power, count)
+            geometry = simulation.sweep.stage_geometry(modes)
+            simulation.backend.kernels.shell_power(view, q, *geometry, self.width, power, count)
+            count *= simulation.sweep.modes_per_weight
             self.count = count
             rows.append(power / np.maximum(count, 1.0))
         self.times.append(simulation.time)
@@ -76,7 +78,7 @@ class LinearRegime:
 
     def __init__(self, simulation: Simulation):
         names = simulation.split.names
-        base = {n: simulation.stepper.mean(q) for q, n in enumerate(names)}
+        base = _uniform_state(simulation)
         self.theory = LinearStability(simulation.model, base)
         self.schedule: Schedule = Never()
         self.reason = ""
@@ -127,6 +129,9 @@ class LinearRegime:
         """Raise `NotApplicable` unless the state is a fluctuation about a uniform one that would stay where it is."""
         model, theory, names = simulation.model, self.theory, simulation.split.names
         state = ", ".join(f"{n} = {v:.4g}" for n, v in theory.base.items())
+        grid = simulation.grid
+        if any(np.ptp(grid.lift_values(n)) > 0.0 for n in names):
+            raise NotApplicable("the values given at the faces differ: there is no uniform state to grow from")
         if model.frozen:
             raise NotApplicable("fixed fields differ from place to place: there is no uniform state to grow from")
         if model.thermal_energy:
@@ -147,7 +152,7 @@ class LinearRegime:
             elastic = f", elastic part {theory.elastic_part:.4g}" if theory.directional else ""
             raise NotApplicable(f"the uniform state {state} is stable: f″ = {curvature:.4g}{elastic}")
         deviations = _deviations(simulation)
-        if not all(simulation.scenario.keeps_mean(n) for n in names):
+        if not all(k.conserved for k in model.fields.values()):
             drive = _uniform_drive(simulation, theory.base)
             if np.linalg.norm(drive) > 1e-3 * abs(curvature) * np.linalg.norm(deviations):
                 slope = "f′" if model.coupling is None else "f′ less the driving force of the load"
@@ -210,8 +215,15 @@ class _Sampling:
         return following if following <= self._regime.end else math.inf
 
 
+def _uniform_state(simulation: Simulation) -> dict[str, float]:
+    """The means of the fields, between fixed faces the values given there."""
+    if simulation.grid.fixed:
+        return {n: simulation.grid.lift(n)[0] for n in simulation.split.names}
+    return {n: simulation.stepper.mean(q) for q, n in enumerate(simulation.split.names)}
+
+
 def _deviations(simulation: Simulation) -> np.ndarray:
-    """Root mean square deviations of the fields from their means, (N,)."""
+    """Root mean square deviations of the fields from the uniform state, (N,)."""
     return np.array([simulation.stepper.fluctuation(q) for q in range(len(simulation.split.names))])
 
 

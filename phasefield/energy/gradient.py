@@ -8,27 +8,14 @@ and no other. The fast path of a run never calls `density` or `derivative`: the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from phasefield.energy.term import State, Term
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
-from phasefield.spectral.symbols import axis_symbol
-
-if TYPE_CHECKING:
-    from phasefield.spectral.sweep import Modes
-
-
-def symbol_on_grid(grid: Grid, laplacian: str) -> np.ndarray:
-    """k̃² over the half spectrum of `np.fft.rfftn`, shape (…, nx//2 + 1)."""
-    total: np.ndarray | float = 0.0
-    for position, axis in enumerate(grid.axes):
-        shape = [1] * grid.dimensions
-        shape[grid.dimensions - 1 - position] = -1
-        total = total + axis_symbol(axis, laplacian, half=position == 0).reshape(shape)
-    return np.asarray(total)
+from phasefield.spectral.waves import backward, forward, symbol_on_grid
 
 
 @register("term", "gradient")
@@ -54,13 +41,22 @@ class GradientEnergy(Term):
         return self.coefficient * k2
 
     def density(self, state: State, grid: Grid) -> np.ndarray:
-        """κ/2 |∇φ|² per cell, up to a divergence: ½ φ (−κ∇²φ), whose integral is the energy of the discrete symbol."""
-        return 0.5 * state[self.field] * self.derivative(state, grid)[self.field]
+        """κ/2 |∇φ|² per cell, up to a divergence: ½ v (−κ∇²v), whose integral is the energy of the discrete symbol.
+
+        v is φ; between faces with given values φ = v + g with the lift g, whose own ½ κ |∇g|² is added.
+        """
+        own = 0.5 * (state[self.field] - grid.lift_values(self.field)) * self.derivative(state, grid)[self.field]
+        return own + self.lift_density(grid)
+
+    def lift_density(self, grid: Grid) -> float:
+        """½ κ |∇g|² of the lift, the same everywhere."""
+        slope = grid.lift(self.field)[1]
+        return float(0.5 * self.coefficient * (slope @ slope))
 
     def derivative(self, state: State, grid: Grid) -> dict[str, np.ndarray]:
-        u = state[self.field]
-        u_hat = self.symbol(symbol_on_grid(grid, self.laplacian)) * np.fft.rfftn(u)
-        return {self.field: np.fft.irfftn(u_hat, s=u.shape, axes=range(u.ndim))}
+        # The lift is harmonic.
+        v_hat = forward(state[self.field] - grid.lift_values(self.field), grid)
+        return {self.field: backward(self.symbol(symbol_on_grid(grid, self.laplacian)) * v_hat, grid)}
 
     def hessian(
         self, base: Mapping[str, float], k2: np.ndarray, direction: np.ndarray | None = None
@@ -70,9 +66,9 @@ class GradientEnergy(Term):
     def gradient_coefficient(self, field: str) -> float:
         return self.coefficient if field == self.field else 0.0
 
-    def energy_hat(self, kernels: Any, u_hat: np.ndarray, index: int, modes: Modes, volume: float) -> float:
-        """∫ κ/2 |∇φ|² dV from Fourier coefficients: field `index` of `u_hat`, a real view (fields, n0, 2R)."""
-        return volume * kernels.gradient_energy(u_hat, index, modes.k0, modes.kr, modes.weight, self.coefficient)
+    def energy_hat(self, kernels: Any, u_hat: np.ndarray, index: int, geometry: tuple, volume: float) -> float:
+        """∫ κ/2 |∇v|² dV from the coefficients of field `index` of `u_hat`, a real view; `geometry` as stage kernels take it."""
+        return volume * kernels.gradient_energy(u_hat, index, *geometry, self.coefficient)
 
     def latex(self) -> str:
         symbol = {"c": "c", "phi": r"\varphi"}.get(self.field, self.field)

@@ -1,10 +1,10 @@
 """Numba kernels of the CPU. `kernels.gpu` holds the same names with the same signatures.
 
 Fourier arrays are stored block by block and enter as real views: shape (fields, blocks, n0, 2 m), real and imaginary parts
-interleaved, where n0 is the slowest axis of the grid and a block holds m of the columns that run over everything else. Every
-operation of a step multiplies a mode by a real number, so the loops are purely real and the compiler vectorises them. `k0` (n0)
-and `kr` (blocks · m) hold the two summands of k̃², `weight` (blocks · m) counts how many modes of the full spectrum a stored
-one stands for (2 for a conjugate pair, 0 for padding).
+interleaved, where n0 is the slowest axis of the grid and a block holds m of the columns that run over everything else. (Where the
+coefficients are real, 2 m is m.) Every operation of a step multiplies a mode by a real number, so the loops are purely real and
+the compiler vectorises them. `k0` (n0) and `kr` (blocks · 2 m) hold the two summands of k̃², `weight` (blocks · 2 m) the share of
+the square of a number in the mean square of the field (2 for a conjugate pair, 0 for padding).
 
 Everything is evaluated per block by one thread; no kernel allocates.
 """
@@ -120,17 +120,16 @@ def unless_still(m, moved, u):
 
 @njit(**_FAST)
 def gradient_energy(u_hat, field, k0, kr, weight, kappa):
-    """Σ_k ½ κ k̃² |û_k|², the mean density of κ/2 |∇u|² of one field (Parseval, coefficients normalised by N)."""
+    """Σ_k ½ κ k̃² |û_k|², the mean density of κ/2 |∇u|² of one field (Parseval)."""
     blocks, n0, width = u_hat.shape[1:]
     total = 0.0
     for b in range(blocks):
-        start = b * (width // 2)
+        row_kr, row_weight = kr[b * width : (b + 1) * width], weight[b * width : (b + 1) * width]
         for a in range(n0):
+            row_u = u_hat[field, b, a]
             row = 0.0
-            for r in range(width // 2):
-                re = u_hat[field, b, a, 2 * r]
-                im = u_hat[field, b, a, 2 * r + 1]
-                row += weight[start + r] * gradient_symbol(kappa, k0[a] + kr[start + r]) * (re * re + im * im)
+            for j in range(width):
+                row += row_weight[j] * gradient_symbol(kappa, k0[a] + row_kr[j]) * (row_u[j] * row_u[j])
             total += row
     return 0.5 * total
 
@@ -141,7 +140,6 @@ def coupling_energy(u_hat, coupling, weight):
     fields, blocks, n0, width = u_hat.shape
     total = 0.0
     for b in range(blocks):
-        start = b * (width // 2)
         for a in range(n0):
             row = 0.0
             for j in range(width):
@@ -158,7 +156,7 @@ def coupling_energy(u_hat, coupling, weight):
                             v = coupling[fields + p * fields + i, b, a, j]
                         y += v * u_hat[p, b, a, j]
                     mode += coupling[i, b, a, j] * y * y
-                row += weight[start + j // 2] * mode
+                row += weight[b * width + j] * mode
             total += row
     return 0.5 * total
 
@@ -169,10 +167,8 @@ def gradient_potential(u_hat, field, k0, kr, kappa, out):
     blocks, n0, width = u_hat.shape[1:]
     for b in range(blocks):
         for a in range(n0):
-            for r in range(width // 2):
-                symbol = gradient_symbol(kappa, k0[a] + kr[b * (width // 2) + r])
-                out[field, b, a, 2 * r] = symbol * u_hat[field, b, a, 2 * r]
-                out[field, b, a, 2 * r + 1] = symbol * u_hat[field, b, a, 2 * r + 1]
+            for j in range(width):
+                out[field, b, a, j] = gradient_symbol(kappa, k0[a] + kr[b * width + j]) * u_hat[field, b, a, j]
 
 
 @njit(**_PLAIN)
@@ -194,46 +190,30 @@ def load_block(block, b, source):
 
 
 @njit(**_PLAIN)
-def mode_power(u_hat, field, rows, columns, out):
-    """out[i] = |û|² of the modes (rows[i], columns[i]) of one field, columns counted through all blocks."""
-    modes = u_hat.shape[3] // 2
-    for i in range(rows.size):
-        b, r = columns[i] // modes, columns[i] % modes
-        re = u_hat[field, b, rows[i], 2 * r]
-        im = u_hat[field, b, rows[i], 2 * r + 1]
-        out[i] = re * re + im * im
-
-
-@njit(**_PLAIN)
 def shell_power(u_hat, field, k0, kr, weight, width, power, count):
-    """Add weight·|û|² of every mode to power[s] and weight to count[s], s the shell of width `width` around k̃."""
-    blocks, n0 = u_hat.shape[1:3]
-    modes = u_hat.shape[3] // 2
+    """Add weight·û² of every number to power[s] and weight to count[s], s the shell of width `width` around k̃."""
+    blocks, n0, row = u_hat.shape[1:]
     for b in range(blocks):
         for a in range(n0):
-            for r in range(modes):
-                w = weight[b * modes + r]
-                s = int(math.sqrt(k0[a] + kr[b * modes + r]) / width + 0.5)
+            for j in range(row):
+                w = weight[b * row + j]
+                s = int(math.sqrt(k0[a] + kr[b * row + j]) / width + 0.5)
                 if w > 0.0 and s < power.size:
-                    re = u_hat[field, b, a, 2 * r]
-                    im = u_hat[field, b, a, 2 * r + 1]
-                    power[s] += w * (re * re + im * im)
+                    power[s] += w * u_hat[field, b, a, j] ** 2
                     count[s] += w
 
 
 @njit(**_FAST)
 def fluctuation(u_hat, field, weight):
-    """Σ weight |û_k|² over all modes but k = 0: the variance of the field."""
+    """Σ weight |û|² over all modes but the first: the variance of a field whose mean that one is."""
     blocks, n0, width = u_hat.shape[1:]
     total = 0.0
     for b in range(blocks):
+        row_weight = weight[b * width : (b + 1) * width]
         for a in range(n0):
+            row_u = u_hat[field, b, a]
             row = 0.0
-            for r in range(width // 2):
-                re = u_hat[field, b, a, 2 * r]
-                im = u_hat[field, b, a, 2 * r + 1]
-                row += weight[b * (width // 2) + r] * (re * re + im * im)
+            for j in range(width):
+                row += row_weight[j] * (row_u[j] * row_u[j])
             total += row
-    re = u_hat[field, 0, 0, 0]
-    im = u_hat[field, 0, 0, 1]
-    return total - weight[0] * (re * re + im * im)
+    return total - weight[0] * u_hat[field, 0, 0, 0] ** 2

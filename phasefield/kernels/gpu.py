@@ -149,16 +149,6 @@ def load_block(block: Any, b: int, source: Any) -> None:
     block[...] = source[:, b]
 
 
-def mode_power(u_hat: Any, field: int, rows: Any, columns: Any, out: Any) -> None:
-    """out[i] = |û|² of the modes (rows[i], columns[i]) of one field; `out` on the host."""
-    if rows.size == 0:
-        return
-    power = load_cupy().empty(rows.size, np.float64)
-    chosen = (_on_device(rows, np.int64), _on_device(columns, np.int64))
-    _run("mode_power", u_hat, rows.size, u_hat[field], *chosen, power, np.uint32(rows.size), _shape(u_hat)[1])
-    out[...] = load_cupy().asnumpy(power)
-
-
 def shell_power(
     u_hat: Any, field: int, k0: Any, kr: Any, weight: Any, width: float, power: np.ndarray, count: np.ndarray
 ) -> None:

@@ -187,13 +187,6 @@ extern "C" __global__ void add_up(const double *partial, unsigned int n, double 
         *total = value;
 }
 
-extern "C" __global__ void mode_power(const mode *u, const long long *rows, const long long *chosen, double *out,
-                                      unsigned int n, unsigned int columns)
-{
-    MODES_LOOP(i, n)
-        out[i] = power_of(u[rows[i] * columns + chosen[i]]);
-}
-
 // keys[i] = shell << 32 | i for the modes of the rows that start at k0; modes without a shell get the shell `shells`.
 extern "C" __global__ void shell_keys(const double *k0, const double *kr, const double *weight, double width,
                                       unsigned int shells, unsigned long long *keys, unsigned int n0, unsigned int columns)

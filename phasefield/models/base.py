@@ -190,7 +190,16 @@ class Model(ABC):
 
     def unsuited(self, grid: Grid) -> str | None:
         """Why the model cannot run on a grid, or None."""
+        if (self.coupling is not None or self.explicit) and not grid.periodic:
+            return "elastic strains need periodic axes"
         return None
+
+    def potential_of_uniform(self, field: str, state: Mapping[str, float]) -> float:
+        """∂f/∂φ of a field in a uniform state, with frozen fields at 0 and parameters as at the start."""
+        local = next(t for t in self.terms if t.pointwise is not None)
+        values = {**dict.fromkeys(self.frozen, 0.0), **local.parameter_values(), **self.parameters_at(0.0), **state}
+        assert local.pointwise is not None
+        return float(local.pointwise.derivative(field).evaluate(**values))
 
     # --- what only some models have -----------------------------------------------------------------------------
 

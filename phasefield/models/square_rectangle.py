@@ -171,7 +171,9 @@ class SquareRectangle(LandauModel):
             return landau
 
     def unsuited(self, grid: Grid) -> str | None:
-        return None if grid.dimensions == 2 else f"square_rectangle needs two axes, x and y (got {grid.dimensions})"
+        if grid.dimensions != 2:
+            return f"square_rectangle needs two axes, x and y (got {grid.dimensions})"
+        return super().unsuited(grid)
 
     @cached_property
     def fields(self) -> dict[str, Kinetics]:

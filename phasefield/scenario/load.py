@@ -47,14 +47,23 @@ class LoadedScenario:
     def model(self) -> Model:
         return build_model(self.settings)
 
-    @property
+    @cached_property
     def loses_energy(self) -> bool:
         """Whether F can only decrease while loads and temperature stay as they are."""
-        return self.model.loses_energy
+        return self.model.loses_energy and not any(self._exchanges(name) for name in self.model.fields)
 
     def keeps_mean(self, name: str) -> bool:
         """Whether the mean of a field cannot change."""
-        return self.model.fields[name].conserved
+        return self.model.fields[name].conserved and not self.grid.fixed
+
+    def _exchanges(self, name: str) -> bool:
+        """Whether matter passes faces at which its chemical potential is not zero, so that F may grow."""
+        model, grid = self.model, self.grid
+        if not (grid.fixed and model.fields[name].conserved):
+            return False
+        axes = [axis for axis in grid.axes if axis.boundary == "fixed"]
+        ends = [{n: axis.ends(n)[side] for n in model.fields} for axis in axes for side in (0, 1)]
+        return any(abs(model.potential_of_uniform(name, state)) > 1e-12 for state in ends)
 
     def resolved(self) -> dict[str, Any]:
         """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
@@ -227,6 +236,23 @@ def _check_noise(loaded: LoadedScenario) -> list[Problem]:
     return found
 
 
+def _check_ends(loaded: LoadedScenario) -> list[Problem]:
+    """Values at fixed ends belong to fields of the model, and agree where faces meet."""
+    found, fields = [], list(loaded.model.fields)
+    fixed = [axis for axis in loaded.grid.axes if axis.boundary == "fixed"]
+    for axis in fixed:
+        for name, *_ in axis.values:
+            if name not in fields:
+                found.append(Problem(("grid", axis.name, "values", name), str(unknown("field", name, fields))))
+    for name in fields if len(fixed) > 1 else ():
+        values = {value for axis in fixed for value in axis.ends(name)}
+        if len(values) > 1:
+            given = ", ".join(f"{value:g}" for value in sorted(values))
+            text = f"faces of several fixed axes meet, so {name} has one value on all of them (got {given})"
+            found.append(Problem(("grid", fixed[-1].name, "values"), text))
+    return found
+
+
 def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     """What no section can check alone."""
     settings, found = loaded.settings, []
@@ -234,6 +260,7 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
     found += _check_noise(loaded)
+    found += _check_ends(loaded)
     inertia = loaded.model.viscosity is not None
     if inertia != (settings.time.scheme == "leapfrog"):
         text = (

@@ -36,7 +36,7 @@ from phasefield.spectral.grid import Axis, Grid
 MAX_CELLS = 2**33
 # Where a key takes a number, `false` or a section, the kind of the value decides which, so that a mistake is reported once
 # and not for every alternative. No key of a scenario has braces.
-KIND_TAGS = ("{number}", "{off}", "{section}", "{phases}")
+KIND_TAGS = ("{number}", "{off}", "{section}", "{phases}", "{pair}")
 Number = Annotated[PositiveFloat, Tag("{number}")]
 Off = Annotated[Literal[False], Tag("{off}")]
 
@@ -53,6 +53,23 @@ def _by_kind(message: str) -> Discriminator:
     return Discriminator(_kind, custom_error_type="kind", custom_error_message=f"must be {message}")
 
 
+def _number_or_pair(value: Any) -> str | None:
+    if isinstance(value, list | tuple):
+        return "{pair}"
+    return "{number}" if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+# What a field is held at on the two faces of an axis.
+Ends = Annotated[
+    Annotated[float, Tag("{number}")] | Annotated[list[float], Field(min_length=2, max_length=2), Tag("{pair}")],
+    Discriminator(
+        _number_or_pair,
+        custom_error_type="kind",
+        custom_error_message="must be a number, or two of them: [at 0, at the length]",
+    ),
+]
+
+
 def _refuse(message: str) -> PydanticCustomError:
     # A template, so that braces in a value are not taken for a placeholder.
     return PydanticCustomError("scenario", "{text}", {"text": message})
@@ -63,7 +80,28 @@ class AxisSection(Strict):
 
     cells: int = Field(ge=4, le=2**20, description="number of cells N; products of small primes are fastest")
     length: PositiveFloat = Field(description="length L of the box along this axis")
-    boundary: Literal["periodic"] = Field(default="periodic", description="what happens at the two ends")
+    boundary: Literal["periodic", "no_flux", "fixed"] = Field(
+        default="periodic",
+        description="what happens at the two ends: the axis closes on itself, nothing passes, or fields have given values",
+    )
+    values: dict[str, Ends] = Field(
+        default={},
+        description="values at the ends of a fixed axis, by field name: a number, or [at 0, at the length]; 0 when absent",
+    )
+
+    @field_validator("values")
+    @classmethod
+    def _of_fixed(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        boundary = info.data.get("boundary", "fixed")
+        if values and boundary != "fixed":
+            raise _refuse(f"values need boundary: fixed (this axis is {boundary})")
+        return values
+
+    @property
+    def ends(self) -> tuple[tuple[str, float, float], ...]:
+        """(field, value at 0, value at the length)."""
+        pairs = {n: v if isinstance(v, list) else [v, v] for n, v in self.values.items()}
+        return tuple((n, float(low), float(high)) for n, (low, high) in pairs.items())
 
 
 class GridSection(Strict):
@@ -83,7 +121,8 @@ class GridSection(Strict):
     def build(self) -> Grid:
         """The grid this section describes."""
         sections = {"x": self.x, "y": self.y, "z": self.z}
-        return Grid(tuple(Axis(n, s.cells, float(s.length), s.boundary) for n, s in sections.items() if s is not None))
+        given = {n: s for n, s in sections.items() if s is not None}
+        return Grid(tuple(Axis(n, s.cells, float(s.length), s.boundary, s.ends) for n, s in given.items()))
 
 
 class StepSection(Strict):

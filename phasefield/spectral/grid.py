@@ -1,7 +1,13 @@
 """The box: axes with cells, lengths and boundaries.
 
 Arrays are `z, y, x` with x contiguous; axes are given x first, as users write them. Values live at cell centres
-(i + ½) h, so that N cells of a periodic axis cover exactly its length.
+(i + ½) h, so that N cells cover exactly the length of an axis, and the ends of one that is not periodic are faces of cells.
+
+| boundary | at both ends | waves along the axis |
+|---|---|---|
+| `periodic` | the axis closes on itself | cos, sin 2πnx/L |
+| `no_flux` | ∂φ/∂x = 0 | cos πnx/L, n = 0, 1, … |
+| `fixed` | φ is given | sin πnx/L, n = 1, 2, …, beside a field ("lift") that has the given values |
 """
 
 from __future__ import annotations
@@ -24,6 +30,12 @@ class Axis:
     cells: int
     length: float
     boundary: str = "periodic"
+    # (field, value at 0, value at the length) of a fixed axis; a field that is not named is 0 at both ends.
+    values: tuple[tuple[str, float, float], ...] = ()
+
+    def ends(self, field: str) -> tuple[float, float]:
+        """The values of a field at the two ends of a fixed axis."""
+        return next(((low, high) for name, low, high in self.values if name == field), (0.0, 0.0))
 
     @property
     def spacing(self) -> float:
@@ -45,6 +57,36 @@ class Grid:
         expected = AXIS_NAMES[: len(self.axes)]
         if not 1 <= len(self.axes) <= 3 or tuple(a.name for a in self.axes) != expected:
             raise InputError(f"a grid has the axes x, or x and y, or x, y and z; got {[a.name for a in self.axes]}")
+
+    @property
+    def periodic(self) -> bool:
+        """Whether all axes are."""
+        return all(axis.boundary == "periodic" for axis in self.axes)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether values are given at the ends of any axis."""
+        return any(axis.boundary == "fixed" for axis in self.axes)
+
+    def lift(self, field: str) -> tuple[float, np.ndarray]:
+        """A harmonic field with the values given at the faces, g = g₀ + slope · x: (g₀, slope along x, y, z).
+
+        Faces that meet have the same value, so that g varies along one fixed axis at most, and linearly.
+        """
+        start, slope = 0.0, np.zeros(self.dimensions)
+        for position, axis in enumerate(self.axes):
+            if axis.boundary == "fixed":
+                low, high = axis.ends(field)
+                start, slope[position] = low, (high - low) / axis.length
+        return start, slope
+
+    def lift_values(self, field: str) -> np.ndarray:
+        """The lift at the cells, broadcastable to `shape`."""
+        start, slope = self.lift(field)
+        total = np.full((1,) * self.dimensions, start)
+        for rate, coordinate in zip(slope, self.coordinates().values(), strict=True):
+            total = total + rate * coordinate if rate else total
+        return total
 
     @property
     def dimensions(self) -> int:

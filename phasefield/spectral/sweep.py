@@ -8,6 +8,8 @@ spectral pass reads them as streams. A stage is
 * a *real pass* over blocks of rows (2-D) or planes (3-D): inverse transform along the remaining axes, pointwise
   physics, forward transform again.
 
+Coefficients of a periodic box are complex, those of any other real (`modes`); kernels take both as rows of real numbers.
+
 Between the passes the work array holds half-transformed data. Blocks have a fixed size that does not depend on the
 number of threads, each is handled by one thread with single-threaded transforms, and sums are kept per block and added
 in order: the bits of a run do not depend on the number of threads.
@@ -27,7 +29,7 @@ import numpy as np
 from phasefield.errors import InputError
 from phasefield.registry import register
 from phasefield.spectral.grid import Grid
-from phasefield.spectral.modes import Layout, Modes, slow_axes
+from phasefield.spectral.modes import Layout, Modes, modes_along_x, slow_axes
 from phasefield.spectral.transforms import Engine
 
 # Up to this many real numbers a second thread costs more than it brings: waking it takes as long as its share of the work.
@@ -93,10 +95,15 @@ class _Pool:
 
 @register("sweep", "cpu")
 class Sweep:
-    """Buffers and passes for `fields` real fields on a periodic grid.
+    """Buffers and passes for `fields` real fields on a grid.
 
     Attributes: `shape_hat` (fields, blocks, n0, R / blocks) of Fourier arrays; `work`, the half-transformed array;
-    `sums_width`, how many numbers a kernel may add up per block.
+    `sums_width`, how many numbers a kernel may add up per block; `modes_per_weight`, by which sums of weights over all real
+    numbers of an array become numbers of modes.
+
+    Args:
+        lift: real fields (fields, *grid.shape), broadcastable, that fields differ from what the waves of the boundaries can
+            form: they are taken off by `forward` and added again whenever real fields come out. None for nothing.
     """
 
     def __init__(
@@ -108,16 +115,20 @@ class Sweep:
         threads: int = 1,
         dtype: type = np.float64,
         block_bytes: int | None = None,
+        lift: np.ndarray | None = None,
     ):
         block_bytes = block_bytes or cache_block_bytes()
         self.grid, self.fields, self.engine, self.kernels = grid, fields, engine, kernels
         self.sums_width = max(16, 2 + 2 * fields)
         self.dtype = np.dtype(dtype)
-        self.complex_dtype = np.result_type(self.dtype, np.complex64)
+        self.hat_dtype = np.result_type(self.dtype, np.complex64) if grid.periodic else self.dtype
+        self._parts = 2 if grid.periodic else 1
+        self.modes_per_weight = 0.5 if grid.periodic else float(grid.cells)
+        self._boundaries = tuple(axis.boundary for axis in grid.axes)
         nx = grid.axes[0].cells
         self._n0, self._middle = slow_axes(grid)
-        self._nx, self._modes_x = nx, nx // 2 + 1
-        item = self.complex_dtype.itemsize
+        self._nx, self._modes_x = nx, modes_along_x(grid)
+        item = self.hat_dtype.itemsize
         self._pad_x = -(-self._modes_x // 4) * 4 if grid.dimensions == 3 else self._modes_x
         columns = self._middle * self._pad_x
         width = max(4, min(block_bytes // (item * self._n0 * fields), 128) // 4 * 4)
@@ -136,17 +147,26 @@ class Sweep:
         self._row_blocks = -(-self._n0 // self.block_rows)
         self.threads = threads if grid.cells * fields > SERIAL_CELLS else 1
         self._pool = _Pool(self.threads)
-        self.work = np.zeros((fields, self._n0, self._work_row), self.complex_dtype)
+        self.work = np.zeros((fields, self._n0, self._work_row), self.hat_dtype)
         self._make_buffers()
+        whole = None if lift is None else np.broadcast_to(lift, (fields, *grid.shape))
+        self._lift = None if whole is None else self.freeze(whole)
+        self._mean_lift = np.zeros(fields) if whole is None else whole.reshape(fields, -1).mean(axis=1)
+        self._mean_modes = self._modes_of_the_mean()
         self.sums = np.zeros((max(self._column_blocks, self._row_blocks), self.sums_width))
 
     def empty_hat(self) -> np.ndarray:
         """A new Fourier array full of zeros (the padding has to stay zero)."""
-        return np.zeros(self.shape_hat, self.complex_dtype)
+        return np.zeros(self.shape_hat, self.hat_dtype)
 
     def real_view(self, u_hat: np.ndarray) -> np.ndarray:
         """The same memory as real numbers, last axis twice as long: the form in which kernels take it."""
         return u_hat.view(self.dtype)
+
+    def mean(self, u_hat: np.ndarray, field: int) -> float:
+        """The mean of a field."""
+        blocks, rows, columns, share = self._mean_modes
+        return float(np.sum(share * u_hat[field, blocks, rows, columns].real) + self._mean_lift[field])
 
     def by_mode(self, u_hat: np.ndarray) -> np.ndarray:
         """A copy of a Fourier array as (fields, n0, R), columns in the order of `mode_index` on every device."""
@@ -170,7 +190,7 @@ class Sweep:
 
     def stage_geometry(self, modes: Modes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """k0, kr and weight as stage kernels take them: an entry for the real and one for the imaginary part."""
-        return modes.k0, np.repeat(modes.kr, 2), np.repeat(modes.weight, 2)
+        return modes.k0, np.repeat(modes.kr, self._parts), np.repeat(modes.weight, self._parts)
 
     def spectral_pass(
         self,
@@ -193,7 +213,7 @@ class Sweep:
             for b in range(first, last):
                 columns = self._columns[b]
                 if forward and transform:
-                    self.engine.complex(columns, 1, True, block)
+                    self._transform_columns(columns, True, block)
                 elif forward:
                     block[...] = columns
                 if before is not None:
@@ -203,7 +223,7 @@ class Sweep:
                 else:
                     kernel(block_real, b, *arguments)
                 if backward and transform:
-                    self.engine.complex(block, 1, False, columns)
+                    self._transform_columns(block, False, columns)
                 elif backward:
                     columns[...] = block
 
@@ -232,10 +252,9 @@ class Sweep:
 
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
-                rows = self._rows[b]
                 u, u_flat = self._row_buffers[thread][self._row_tail(b)]
                 if given is None:
-                    self.engine.real_backward(rows, self._row_axes, u)
+                    self._rows_backward(b, u, u_flat)
                 else:
                     u_flat[...] = given.reshape(self.fields, -1)[:, b * cells : b * cells + u_flat.shape[1]]
                 if before is not None:
@@ -246,7 +265,7 @@ class Sweep:
                     pointwise(u_flat, frozen[b], parameters, self.sums[b])
                 if after is not None:
                     after(u_flat, b * cells)
-                self.engine.real_forward(u, self._row_axes, rows)
+                self._rows_forward(u, b)
 
         self.sums[:] = 0.0
         self._pool.run(work, self._row_blocks)
@@ -263,7 +282,7 @@ class Sweep:
         """Numbers per mode (components, n0, R) in the layout of stage kernels: one entry for either part of a mode."""
         count = packed.shape[0]
         split = packed.reshape(count, self._n0, self._column_blocks, self.block_columns).transpose(0, 2, 1, 3)
-        return np.repeat(split.astype(self.dtype), 2, axis=-1)
+        return np.repeat(split.astype(self.dtype), self._parts, axis=-1)
 
     def couple_mean(self, coupling: np.ndarray, packed: np.ndarray) -> None:
         """Replace the numbers of the mode k = 0 in what `couple` returned by `packed` (components)."""
@@ -275,9 +294,11 @@ class Sweep:
 
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
-                block, _ = self._row_buffers[thread][self._row_tail(b)]
+                block, flat = self._row_buffers[thread][self._row_tail(b)]
                 block[...] = u[:, b * self.block_rows : b * self.block_rows + block.shape[1]]
-                self.engine.real_forward(block, self._row_axes, self._rows[b])
+                if self._lift is not None:
+                    flat -= self._lift[b]
+                self._rows_forward(block, b)
 
         self._pool.run(work, self._row_blocks)
         self.spectral_pass(self.kernels.store_block, (self.real_view(u_hat),), backward=False)
@@ -298,7 +319,7 @@ class Sweep:
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
                 block, flat = self._row_buffers[thread][self._row_tail(b)]
-                self.engine.real_backward(self._rows[b], self._row_axes, block)
+                self._rows_backward(b, block, flat)
                 if after is not None:
                     after(flat, b * cells)
                 target[:, b * cells : b * cells + flat.shape[1]] = flat
@@ -319,6 +340,53 @@ class Sweep:
         """1 for a last block with fewer rows than the others, else 0: index into a thread's row buffers."""
         return int(b == self._row_blocks - 1 and self._n0 % self.block_rows != 0)
 
+    def _transform_columns(self, a: np.ndarray, forward: bool, out: np.ndarray) -> None:
+        if self._parts == 2:
+            self.engine.complex(a, 1, forward, out)
+        else:
+            self.engine.orthogonal(self._boundaries[-1], a, 1, forward, out)
+
+    def _rows_backward(self, b: int, u: np.ndarray, u_flat: np.ndarray) -> None:
+        """u = real fields of block b of rows or planes of `work`."""
+        if self._parts == 2:
+            self.engine.real_backward(self._rows[b], self._row_axes, u)
+        elif len(self._row_axes) == 1:
+            self.engine.orthogonal(self._boundaries[0], self._rows[b], 3, False, u)
+        else:
+            self.engine.orthogonal(self._boundaries[1], self._rows[b], 2, False, u)
+            self.engine.orthogonal(self._boundaries[0], u, 3, False, u)
+        if self._lift is not None:
+            u_flat += self._lift[b]
+
+    def _rows_forward(self, u: np.ndarray, b: int) -> None:
+        """The inverse of `_rows_backward`, without the lift; spoils u."""
+        if self._parts == 2:
+            self.engine.real_forward(u, self._row_axes, self._rows[b])
+        elif len(self._row_axes) == 1:
+            self.engine.orthogonal(self._boundaries[0], u, 3, True, self._rows[b])
+        else:
+            self.engine.orthogonal(self._boundaries[0], u, 3, True, u)
+            self.engine.orthogonal(self._boundaries[1], u, 2, True, self._rows[b])
+
+    def _modes_of_the_mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Places (block, row, column) of all modes with a mean, and the mean of each."""
+        if self._parts == 2:
+            one = np.zeros(1, int)
+            return one, one, one, np.ones(1)
+        # The transform of 1/N along an axis: orthogonal transforms are their own transposes' inverses.
+        along = []
+        for axis in self.grid.axes:
+            flat = np.full(axis.cells, 1.0 / axis.cells)
+            self.engine.orthogonal(axis.boundary, flat, 0, True, flat)
+            along.append(np.where(np.abs(flat) > 1e-14, flat, 0.0))
+        slow = along[-1] if self.grid.dimensions > 1 else np.ones(1)
+        x, middle = self.mode_index
+        rest = np.where(x >= 0, along[0][x], 0.0)
+        rest = rest if self.grid.dimensions < 3 else rest * along[1][middle]
+        rows, columns = np.meshgrid(np.flatnonzero(slow), np.flatnonzero(rest), indexing="ij")
+        rows, columns = rows.ravel(), columns.ravel()
+        return columns // self.block_columns, rows, columns % self.block_columns, slow[rows] * rest[columns]
+
     def _make_buffers(self) -> None:
         n0, middle, nx, rows = self._n0, self._middle, self._nx, self.block_rows
         self._row_axes = (2, 3) if middle > 1 else (3,)
@@ -336,7 +404,7 @@ class Sweep:
             self._row_buffers.append(pair)
         self._column_buffers = []
         for _ in range(self.threads):
-            block = np.zeros((self.fields, n0, self.block_columns), self.complex_dtype)
+            block = np.zeros((self.fields, n0, self.block_columns), self.hat_dtype)
             self._column_buffers.append((block, block.view(self.dtype)))
 
     @property
@@ -344,4 +412,5 @@ class Sweep:
         """Bytes of the work array and of all block buffers."""
         blocks = sum(b.nbytes for b, _ in self._column_buffers)
         rows = sum(u.nbytes for pair in self._row_buffers for u, _ in pair)
-        return self.work.nbytes + blocks + rows + self.sums.nbytes
+        lift = sum(block.nbytes for block in self._lift or ())
+        return self.work.nbytes + blocks + rows + self.sums.nbytes + lift

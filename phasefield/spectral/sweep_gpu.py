@@ -71,8 +71,11 @@ class GpuSweep:
     passes; `sums` (1, sums_width) of the last real pass. `engine` and `threads` are those of the CPU and not used.
 
     Raises:
-        InputError: more cells than 32 bits count.
+        InputError: more cells than 32 bits count, or an axis that is not periodic.
     """
+
+    # Kernels of a GPU count modes, not the real numbers they are made of.
+    modes_per_weight = 1.0
 
     def __init__(
         self,
@@ -84,6 +87,8 @@ class GpuSweep:
         dtype: Any = np.float64,
         **_: Any,
     ):
+        if not grid.periodic:
+            raise InputError("only periodic axes run on a GPU so far; use --device cpu")
         if grid.cells > MOST_CELLS:
             raise InputError(f"{grid.cells} cells are too many for one GPU: at most {MOST_CELLS}")
         self.grid, self.fields, self.kernels, self.threads = grid, fields, kernels, 1
@@ -105,6 +110,10 @@ class GpuSweep:
         # Squared errors and two energies, of which uncoupled fields leave the last zero.
         self._spectral_sums = self.xp.zeros(fields + 2, np.float64)
         self._scratch = StageScratch(1.0 / grid.cells, self.xp.zeros(StageScratch.size(fields), np.float64))
+
+    def mean(self, u_hat: Any, field: int) -> float:
+        """The mean of a field: its coefficient at k = 0."""
+        return float(u_hat[field].reshape(-1)[0].real)
 
     def by_mode(self, u_hat: Any) -> Any:
         """A Fourier array as (fields, n0, R), columns in the order of `mode_index` on every device."""

@@ -2,6 +2,9 @@
 
 The symbol k̃² of −∇² is a sum over axes, one summand per axis:
 
+The waves of an axis depend on its boundary, see `grid`. With k = πn/L the stencil is the one that mirrors a field at the faces,
+or turns it over.
+
 | name | summand of an axis | meaning |
 |---|---|---|
 | `spectral` | k² | exact derivative of the trigonometric interpolant |
@@ -19,7 +22,12 @@ from phasefield.spectral.grid import Axis
 
 
 def wavenumbers(axis: Axis, *, half: bool) -> np.ndarray:
-    """Angular wavenumbers 2π n / L of a periodic axis in FFT order; only n ≥ 0 when `half` (real transform)."""
+    """Angular wavenumbers of an axis in storage order.
+
+    Periodic: 2π n / L in FFT order; only n ≥ 0 when `half` (real transform). No flux: π n / L from n = 0; fixed: from n = 1.
+    """
+    if axis.boundary != "periodic":
+        return np.pi * (np.arange(axis.cells) + (axis.boundary == "fixed")) / axis.length
     n = np.fft.rfftfreq(axis.cells, 1.0 / axis.cells) if half else np.fft.fftfreq(axis.cells, 1.0 / axis.cells)
     return 2.0 * np.pi * np.abs(n) / axis.length if half else 2.0 * np.pi * n / axis.length
 

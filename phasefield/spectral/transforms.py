@@ -1,7 +1,10 @@
 """FFT engines: one-dimensional batches and small planes, always one thread per call, always into given arrays.
 
-Forward transforms divide by the number of points, inverse ones do not: coefficients are those of the Fourier series
-and the k = 0 coefficient is the mean. `ducc0` is the default; `scipy` takes over when it is not installed.
+Forward transforms of periodic boxes divide by the number of points, inverse ones do not: coefficients are those of the Fourier
+series and the k = 0 coefficient is the mean. Transforms of single axes are real and orthogonal: of a no-flux axis the cosine
+transform DCT-II, of a fixed one the sine transform DST-II, of a periodic one that of Hartley, cos − sin.
+
+`ducc0` is the default; `scipy` takes over when it is not installed.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ class Engine(Protocol):
     def real_backward(self, a: np.ndarray, axes: Sequence[int], out: np.ndarray) -> None:
         """The inverse of `real_forward`; may destroy `a`."""
 
+    def orthogonal(self, boundary: str, a: np.ndarray, axis: int, forward: bool, out: np.ndarray) -> None:
+        """Real and orthogonal transform along one axis with the waves of its boundary; `out` may be `a`."""
+
 
 @register("fft_engine", "ducc0")
 class Ducc0:
@@ -61,6 +67,13 @@ class Ducc0:
             allow_overwriting_input=True,
         )
 
+    def orthogonal(self, boundary: str, a: np.ndarray, axis: int, forward: bool, out: np.ndarray) -> None:
+        if boundary == "periodic":
+            self._fft.separable_hartley(a, axes=(axis,), inorm=1, out=out, nthreads=1)
+            return
+        transform = self._fft.dct if boundary == "no_flux" else self._fft.dst
+        transform(a, type=2 if forward else 3, axes=(axis,), inorm=1, out=out, nthreads=1)
+
 
 @register("fft_engine", "scipy")
 class Scipy:
@@ -83,6 +96,14 @@ class Scipy:
     def real_backward(self, a: np.ndarray, axes: Sequence[int], out: np.ndarray) -> None:
         sizes = [out.shape[i] for i in axes]
         out[...] = self._fft.irfftn(a, s=sizes, axes=axes, norm="forward", workers=1, overwrite_x=True)
+
+    def orthogonal(self, boundary: str, a: np.ndarray, axis: int, forward: bool, out: np.ndarray) -> None:
+        if boundary == "periodic":
+            whole = self._fft.fft(a, axis=axis, norm="ortho", workers=1)
+            out[...] = np.real(whole) + np.imag(whole)  # pyright: ignore[reportArgumentType,reportCallIssue]
+            return
+        transform = self._fft.dct if boundary == "no_flux" else self._fft.dst
+        out[...] = transform(a, type=2 if forward else 3, axis=axis, norm="ortho", workers=1)
 
 
 def make_engine(name: str = "auto") -> Engine:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.energy.gradient import GradientEnergy
 from phasefield.errors import NumericalError
 from phasefield.kernels.coupled import pack
 from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
@@ -21,6 +22,7 @@ from phasefield.models.base import ExplicitForce
 from phasefield.models.split import Split
 from phasefield.stepping.explicit import ExplicitPart
 from phasefield.stepping.noise import LangevinNoise
+from phasefield.stepping.open_faces import OpenFaces
 from phasefield.stepping.schemes import Scheme
 
 
@@ -71,12 +73,14 @@ class Stepper:
         if split.model.frozen:
             self.frozen_ranges = [(float(fields[n].min()), float(fields[n].max())) for n in split.model.frozen]
             self._frozen = sweep.freeze(np.stack([fields[n] for n in split.model.frozen]))
+        self._faces = OpenFaces(split, sweep.grid)
         # What is neither a formula of local values nor a matrix symbol.
         force = split.model.explicit_force(sweep.grid, fields, backend.threads)
         self._explicit = ExplicitPart(force, sweep, backend)
-        # On the device, in double precision whatever that of the fields; `modes` is for everybody else.
-        geometry = (self.modes.k0, self.modes.kr, self.modes.weight)
-        self._k0, self._kr, self._weight = (backend.to_device(a, np.float64) for a in geometry)
+        self._k0, self._kr, self._weight = sweep.stage_geometry(self.modes)
+        # Gradient energy of what fields differ by from the waves of their boundaries.
+        gradients = [t for t in split.model.terms if isinstance(t, GradientEnergy)]
+        self._lift_energy = sweep.grid.volume * sum(t.lift_density(sweep.grid) for t in gradients)
         multistep = scheme.multistep
         self._compile(multistep)
         self.state_hat = sweep.empty_hat()
@@ -196,13 +200,17 @@ class Stepper:
         return u
 
     def mean(self, field: int) -> float:
-        """The k = 0 coefficient."""
-        return float(self.state_hat[field].reshape(-1)[0].real)
+        """The mean of a field."""
+        return self.sweep.mean(self.state_hat, field)
 
     def fluctuation(self, field: int) -> float:
-        """Root mean square of the deviation from the mean."""
+        """Root mean square of the deviation from the mean; between fixed faces from the lift."""
         view = self.sweep.real_view(self.state_hat)
-        return math.sqrt(max(0.0, self.backend.kernels.fluctuation(view, field, self._weight)))
+        variance = self.backend.kernels.fluctuation(view, field, self._weight)
+        if self.sweep.grid.fixed:
+            # The first mode, which the kernel leaves out, is no mean here.
+            variance += float(self._weight[0]) * float(view[field, 0, 0, 0]) ** 2
+        return math.sqrt(max(0.0, variance))
 
     # --- steps --------------------------------------------------------------------------------------------------
 
@@ -256,7 +264,7 @@ class Stepper:
                 return error
         quadratic = self.sweep.grid.volume * sums[len(self.split.names) :][:2]
         energies, ranges, before = self._evaluated(
-            float(quadratic[0]), float(quadratic[1:].sum()), self._value_hat, self._attempted_time
+            float(quadratic[0]) + self._lift_energy, float(quadratic[1:].sum()), self._value_hat, self._attempted_time
         )
         self._candidate = energies, ranges
         self._energy_change = before - self.energies.total
@@ -338,6 +346,7 @@ class Stepper:
             parameters = self.backend.to_device(np.concatenate(both))
         given = self._explicit.evaluate(time, phase, before)
         after = self._explicit.add_to(None if self._noise is None else self._noise.of_step(step))
+        after = self._faces.taken_off(time, after) if self._faces.needed else after
         self._bulk_sums = self.sweep.real_pass(self._potential, parameters, self._frozen, after, given)
 
     def _evaluated(
@@ -377,7 +386,7 @@ class Stepper:
         coupling = 0.0
         if self.split.coupling is not None:
             coupling = kernels.coupling_energy(view, self._coupling, self._weight)
-        return self.sweep.grid.volume * gradient, self.sweep.grid.volume * coupling
+        return self.sweep.grid.volume * gradient + self._lift_energy, self.sweep.grid.volume * coupling
 
     @property
     def memory_bytes(self) -> int:

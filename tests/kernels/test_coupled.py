@@ -136,4 +136,4 @@ def test_coupling_energy(fields, real):
     z = u.astype(float).view(complex)
     expected = 0.5 * np.einsum("bj,pbaj,bajpq,qbaj->", weight.reshape(blocks, modes), z.conj(), matrices, z).real
     tolerance = 1e-13 if real == "float64" else 1e-5
-    assert cpu.coupling_energy(u, coupling, weight) == pytest.approx(expected, rel=tolerance)
+    assert cpu.coupling_energy(u, coupling, np.repeat(weight, 2)) == pytest.approx(expected, rel=tolerance)

@@ -103,6 +103,6 @@ def test_coupling_energy(cupy, fields, real):
     factors = rng.normal(size=(N0, COLUMNS, fields, fields))
     packed = pack(factors @ np.swapaxes(factors, -1, -2))[:, None].astype(real)
     u, weight = rng.normal(size=(fields, 1, N0, 2 * COLUMNS)).astype(real), rng.choice([0.0, 1.0, 2.0], COLUMNS)
-    expected = cpu.coupling_energy(u, np.repeat(packed, 2, axis=-1), weight)
+    expected = cpu.coupling_energy(u, np.repeat(packed, 2, axis=-1), np.repeat(weight, 2))
     found = gpu.coupling_energy(cupy.asarray(u), cupy.asarray(packed), weight)
     assert found == pytest.approx(expected, rel=1e-13 if real == "float64" else 1e-5)

@@ -7,9 +7,9 @@ import pytest
 from conftest import BOXES, scenario
 
 import phasefield.models  # noqa: F401 - fills the registry
-from phasefield.energy.gradient import symbol_on_grid
 from phasefield.registry import lookup, names
 from phasefield.scenario import load_scenario
+from phasefield.spectral.waves import symbol_on_grid
 
 MODELS = names("model")
 

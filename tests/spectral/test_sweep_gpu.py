@@ -128,7 +128,7 @@ def test_a_matrix_symbol_reaches_its_modes(cupy, name, device):
     sweep = lookup("sweep", device)(box, 2, backend.kernels, make_engine("auto"), 1, backend.dtype, block_bytes=2048)
     u, u_hat = start(box), sweep.empty_hat()
     sweep.forward(backend.to_device(u), u_hat)
-    view, weight = sweep.real_view(u_hat), sweep.modes("spectral").weight
+    view, weight = sweep.real_view(u_hat), sweep.stage_geometry(sweep.modes("spectral"))[2]
     packed = sweep.couple(sweep.layout.pack(2, lambda *n: coupling.symbol(box, n)))
     numbers = np.meshgrid(*(np.fft.fftfreq(n, 1.0 / n) for n in box.shape), indexing="ij")[::-1]
     z = np.fft.fftn(u, axes=range(1, u.ndim), norm="forward").reshape(2, -1)
