@@ -49,21 +49,26 @@ class CpuBackend:
 
         return compile_pointwise(density, derivatives, self.dtype.name, changing)
 
-    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False) -> list[Any]:
+    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[Any]:
         """One compiled spectral kernel per stage of a time scheme; see `kernels.stages`."""
         from phasefield.kernels.codegen import load_module
         from phasefield.kernels.stages import cpu_source
 
-        return [load_module(cpu_source(i, stages, multistep), "stage").stage for i in range(len(stages))]
+        return [load_module(cpu_source(i, stages, multistep, noisy), "stage").stage for i in range(len(stages))]
 
     def compile_coupled_stages(
-        self, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+        self,
+        stages: Sequence[Stage],
+        fields: int,
+        multistep: bool = False,
+        stabilising: bool = False,
+        noisy: bool = False,
     ) -> list[Any]:
         """The same for fields coupled by a matrix symbol; see `kernels.coupled`."""
         from phasefield.kernels.codegen import load_module
         from phasefield.kernels.coupled import coupled_source
 
-        sources = [coupled_source(i, stages, fields, multistep, stabilising) for i in range(len(stages))]
+        sources = [coupled_source(i, stages, fields, multistep, stabilising, noisy) for i in range(len(stages))]
         return [load_module(source, "stage").stage for source in sources]
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -93,18 +98,29 @@ class GpuBackend:
 
         return GpuPointwise(density, derivatives, self.dtype.name, changing)
 
-    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False) -> list[Any]:
-        """One compiled spectral kernel per stage of a time scheme; see `kernels.stages_cuda`."""
+    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[Any]:
+        """One compiled spectral kernel per stage of a time scheme; see `kernels.stages_cuda`.
+
+        Raises:
+            InputError: `noisy`, which has no CUDA form so far.
+        """
         from phasefield.kernels.gpu_programs import GpuStage
 
+        _refuse(noisy)
         return [GpuStage(i, stages, self.dtype.name, multistep) for i in range(len(stages))]
 
     def compile_coupled_stages(
-        self, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+        self,
+        stages: Sequence[Stage],
+        fields: int,
+        multistep: bool = False,
+        stabilising: bool = False,
+        noisy: bool = False,
     ) -> list[Any]:
         """The same for fields coupled by a matrix symbol; see `kernels.coupled_cuda`."""
         from phasefield.kernels.gpu_programs import GpuCoupledStage
 
+        _refuse(noisy)
         options = (stages, fields, self.dtype.name, multistep, stabilising)
         return [GpuCoupledStage(i, *options) for i in range(len(stages))]
 
@@ -114,6 +130,11 @@ class GpuBackend:
     def to_device(self, array: Any, dtype: Any = None) -> Any:
         """The array on the device, in the precision of the fields or in `dtype`."""
         return self.xp.asarray(array, dtype or self.dtype, order="C")
+
+
+def _refuse(noisy: bool) -> None:
+    if noisy:
+        raise InputError("model.thermal_energy: noise runs on the CPU only so far; use --device cpu")
 
 
 def make_backend(device: str = "auto", precision: str = "double", threads: int | None = None) -> Any:

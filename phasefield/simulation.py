@@ -36,6 +36,7 @@ from phasefield.stepping.schedule import Schedule
 from phasefield.stepping.schemes import find_scheme
 from phasefield.stepping.stabilisation import Stabilisation
 from phasefield.stepping.stepper import Energies, Stepper
+from phasefield.stepping.thermal import ThermalNoise
 
 # Energy differences below this many units of rounding of the energy itself are not growth. A uniform field is the worst case:
 # all cells round the same way, and a sum of parts of 512 equal numbers is off by about a hundred units.
@@ -92,19 +93,20 @@ class Simulation:
         self.split = Split(self.model)
         scheme = find_scheme(settings.time.scheme, self.model)
         self.scheme = scheme if isinstance(settings.time.step, StepSection) else scheme.without_error()
-        sweep = lookup("sweep", self.backend.device)
-        self.sweep = sweep(
-            self.grid,
-            len(self.split.names),
-            self.backend.kernels,
-            engine,
-            self.backend.threads,
-            self.backend.dtype,
-            lift=self._lift(),
-        )
+        make_sweep = lookup("sweep", self.backend.device)
+        sweep = (len(self.split.names), self.backend.kernels, engine, self.backend.threads, self.backend.dtype)
+        self.sweep = make_sweep(self.grid, *sweep, lift=self._lift())
         self.engine = self.sweep.engine
         self.fixed = fixed_fields(scenario)
-        self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, self._make_noise())
+        self.thermal: ThermalNoise | None = None
+        if self.model.thermal_energy and self.model.noise_correction is not None:
+            noise = (self.model.thermal_energy, settings.seed, self.model.noise_correction)
+            self.thermal = ThermalNoise(self.split, self.scheme, make_sweep(self.grid, *sweep), *noise)
+        noise = self._make_noise()
+        try:
+            self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, noise, self.thermal)
+        except InputError as error:
+            raise scenario.located(error) from None
         self.stabilisation = Stabilisation(
             self._curvature,
             self.scheme.stabilisation,
@@ -172,6 +174,11 @@ class Simulation:
         u = np.stack([np.asarray(fields[n], self.backend.dtype) for n in self.split.names])
         self.stepper.set_state(self.backend.to_device(u), self.time)
         self._after_new_state()
+        if self.thermal is not None:
+            try:
+                self.thermal.prepare(float(self.scenario.settings.time.step), self.stabilisation.values)
+            except InputError as error:
+                raise self.scenario.located(error) from None
         self.initial_means = [self.stepper.mean(q) for q in range(len(self.split.names))]
 
     def _after_new_state(self) -> None:
@@ -312,8 +319,9 @@ class Simulation:
         return np.array(limits)
 
     def _make_noise(self) -> LangevinNoise | None:
+        """Noise in the explicit part, of models whose noise is not drawn mode by mode."""
         kT, settings = self.model.thermal_energy, self.scenario.settings
-        if not kT:
+        if not kT or self.thermal is not None:
             return None
         mobility = next(iter(self.model.fields.values())).constant
         step = float(settings.time.step)
@@ -372,6 +380,8 @@ class Simulation:
     def close(self) -> None:
         """End the threads."""
         self.sweep.close()
+        if self.thermal is not None:
+            self.thermal.close()
         if self.stepper.force is not None:
             self.stepper.force.close()
 

@@ -103,8 +103,12 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     model, fields = loaded.model, len(loaded.model.fields)
     # Every number of a coupling stands twice, for the real and the imaginary part.
     coupling = 0 if model.coupling is None else components(fields) * 2 * modes * item
+    # Noise that is drawn mode by mode: itself, its transform, two sets of amplitudes and the work array of its own.
+    noise = 0
+    if model.thermal_energy and model.noise_correction is not None:
+        noise = 4 * 2 * modes * item + loaded.grid.cells * item
     given = len(model.frozen) * loaded.grid.cells * item + model.explicit_bytes(loaded.grid)
-    return fields * (arrays * 2 * modes * item + frame) + coupling + given
+    return fields * (arrays * 2 * modes * item + frame) + coupling + noise + given
 
 
 def _warnings(loaded: LoadedScenario, stability: LinearStability, cells: float, wall: float) -> list[str]:

@@ -18,6 +18,7 @@ from phasefield.analysis.frames import check_frames
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
 from phasefield.analysis.shrinking import shrinking_radius
 from phasefield.analysis.stability import LinearStability
+from phasefield.analysis.structure_factor import equilibrium
 from phasefield.analysis.twins import twins
 from phasefield.analysis.verdict import (
     BALANCE,
@@ -72,6 +73,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
     checks += _frames(run, recorded, wanted)
     if wanted.shrinking_radius is not False:
         checks.append(_shrinking(run, assumed, wanted.shrinking_radius))
+    if wanted.structure_factor is not False:
+        checks.append(_structure_factor(run, assumed, recorded, wanted.structure_factor))
     if wanted.twins is not False:
         checks += _twins(run, assumed, wanted.twins)
     status = run.status.get("status")
@@ -225,6 +228,22 @@ def _shrinking(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
         tolerance,
         result.detail,
     )
+
+
+def _structure_factor(run: Run, scenario: LoadedScenario, recorded: LoadedScenario, tolerance: float) -> Check:
+    """Measured and expected are the mean kT of the shells and that of the scenario."""
+    name = "structure factor"
+    try:
+        found = equilibrium(run, scenario, recorded, tolerance)
+    except NotApplicable as reason:
+        return Check(name, NOT_APPLICABLE, detail=str(reason))
+    kT, k, (least, most) = scenario.model.thermal_energy, found.wavenumber, found.frames
+    detail = (
+        f"kT of {k.size} of {found.shells} shells, k = {k[0]:.3g} … {k[-1]:.3g}, over {least} to {most} frames; rms over "
+        f"shells, of which chance {float(np.sqrt(np.mean(found.scatter**2))):.2g}"
+    )
+    measured = kT * float(found.ratio.mean())
+    return Check(name, _status(found.error, tolerance), measured, kT, found.error, tolerance, detail)
 
 
 def _twins(run: Run, scenario: LoadedScenario, tolerances: Any) -> list[Check]:

@@ -66,21 +66,28 @@ def _entry(p: int, i: int, fields: int) -> str:
     return f"V_{p}_{i}" if i in _stored(fields) else ("(-V_1_0)", "V_0_0")[p]
 
 
-def coupled_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
+def coupled_arguments(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[str]:
     """Names of the kernel's arguments: those of a plain stage, and `coupling` and `drive` after the weight."""
-    names = stage_arguments(number, stages, multistep)
+    names = stage_arguments(number, stages, multistep, noisy)
     place = names.index("rates")
     return [*names[:place], "coupling", "drive", *names[place:]]
 
 
 def coupled_program(
-    number: int, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+    number: int,
+    stages: Sequence[Stage],
+    fields: int,
+    multistep: bool = False,
+    stabilising: bool = False,
+    noisy: bool = False,
 ) -> Program:
     """The statements of stage `number` for all fields of a mode; `<array>_<p>` is the part of an array that belongs to field p.
 
     A name ends in the number of its field or, z and what follows from it, of its eigenvalue.
     """
-    plain, stage, each = make_program(number, stages, multistep), stages[number], range(fields)
+    plain, stage, each = make_program(number, stages, multistep, noisy), stages[number], range(fields)
+    last = number == len(stages) - 1
+    noise = noisy and last
     matrix = [f"lambda_{i}" for i in each] + [f"V_{p}_{i}" for p in each for i in _stored(fields)]
     coefficients = []
     for name, arithmetic in plain.coefficients:
@@ -99,16 +106,20 @@ def coupled_program(
     update += [(f"y_{q}_{i}", _to_component(q, i, fields)) for q in quantities for i in each]
     update += [(f"y_result_{i}", " + ".join(f"c_{q}_{i} * y_{q}_{i}" for q in stage.result)) for i in each]
     update += [(f"moved_{p}", _to_field("y_result", p, fields)) for p in each]
-    update += [(f"result_{p}", f"unless_still(m, moved_{p}, u_{p})") for p in each]
+    update += [(f"result_{p}", f"unless_still(m, moved_{p}, u_{p})" + (f" + kick_{p}" if noise else "")) for p in each]
+    if noise:
+        # The energy of Λ is that of the state with its noise.
+        update += [(f"y_noisy_{i}", _to_component("result", i, fields)) for i in each]
     sums = []
     if stage.error:
         update += [(f"y_e_{i}", " + ".join(f"e_{q}_{i} * y_{q}_{i}" for q in stage.error)) for i in each]
         update += [(f"e_{p}", _to_field("y_e", p, fields)) for p in each]
         sums += [(f"error_{p}", f"c_weight * e_{p} * e_{p}") for p in each]
-    if number == len(stages) - 1:
+    if last:
         sums += [("gradient", "c_gradient * (" + " + ".join(f"result_{p} * result_{p}" for p in each) + ")")]
         coefficients += [(f"c_lambda_{i}", f"w * lambda_{i}") for i in each if not stabilising]
-        energy = " + ".join(f"c_lambda_{i} * y_result_{i} * y_result_{i}" for i in each)
+        y = "y_noisy" if noise else "y_result"
+        energy = " + ".join(f"c_lambda_{i} * {y}_{i} * {y}_{i}" for i in each)
         sums += [("matrix", "0.0" if stabilising else energy)]
     return Program(
         arguments=tuple((f"z_{i}", f"-dt * m * (S + symbol + lambda_{i})") for i in each),
@@ -128,14 +139,19 @@ def sum_names(fields: int) -> list[str]:
 
 
 def coupled_source(
-    number: int, stages: Sequence[Stage], fields: int, multistep: bool = False, stabilising: bool = False
+    number: int,
+    stages: Sequence[Stage],
+    fields: int,
+    multistep: bool = False,
+    stabilising: bool = False,
+    noisy: bool = False,
 ) -> str:
     """Python source of the Numba function of stage `number` for `fields` coupled fields; see `stages.cpu_source`.
 
     Every entry of `coupling` (components, blocks, n0, 2 m) stands twice, for the real and the imaginary part. Added to `sums`:
     [squared error per field …, gradient energy, energy of Λ].
     """
-    program = coupled_program(number, stages, fields, multistep, stabilising)
+    program = coupled_program(number, stages, fields, multistep, stabilising, noisy)
     used = dict.fromkeys([*(a for _, a in program.loads), *(a for a, _ in program.stores)])
     rows = [f"row_{name} = coupling[{n}, b, a]" for n, name in enumerate(program.matrix)]
     for array, p in (name.rsplit("_", 1) for name in used):
@@ -147,7 +163,7 @@ def coupled_source(
         "from phasefield.kernels.cpu import gradient_symbol, phi_functions, unless_still",
         "",
         '@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})',
-        f"def stage({', '.join(coupled_arguments(number, stages, multistep))}):",
+        f"def stage({', '.join(coupled_arguments(number, stages, multistep, noisy))}):",
         "    n0, width = block.shape[1:]",
         "    rate_constant, rate_laplacian, kappa, S = rates[0]",
         "    row_kr = kr[b * width : (b + 1) * width]",

@@ -15,6 +15,8 @@ and q among
 | `N_previous` | Δt times N of the step before, with the present S |
 | `result` | the new value (in error estimates only) |
 
+A step with noise adds the array `noise` to the value of its last stage (`noisy`); the energy is that of the sum.
+
 A stage is put together once, as a list of statements (`make_program`), and printed twice: as a Numba function here, as a
 CUDA kernel in `stages_cuda`.
 """
@@ -71,16 +73,18 @@ def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
     return 1 if multistep else len(stages) - 1
 
 
-def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False) -> list[str]:
+def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[str]:
     """Names of a stage kernel's arguments: the arrays of the step, then geometry, rates and results.
 
-    Every stage of a multistep scheme takes the state of the step before, `previous`, used or not; its F̂ waits in `slot0`.
+    Every stage of a multistep scheme takes the state of the step before, `previous`, used or not; its F̂ waits in `slot0`. The
+    last stage of a step with noise takes `noise`.
     """
     arrays = ["base", "out"] if number == 0 else ["base", "value"]
     slots = [f"slot{i}" for i in range(min(number + 1, kept_slots(stages, multistep)))]
     earlier = ["previous"] if multistep else []
+    noise = ["noise"] if noisy and number == len(stages) - 1 else []
     geometry = ["k0", "kr", "weight", "rates", "dt", "ratio"]
-    return ["block", "b", *arrays, *slots, *earlier, *geometry, "sums"]
+    return ["block", "b", *arrays, *slots, *earlier, *noise, *geometry, "sums"]
 
 
 @cache
@@ -113,14 +117,18 @@ class Program:
     matrix: tuple[str, ...] = ()
 
 
-def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) -> Program:
+def make_program(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> Program:
     """The statements of stage `number`.
 
     The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
     writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
     transform. With `multistep` the first stage replaces the F̂ of the step before by its own; such schemes have one stage.
+    With `noisy` the last stage adds `noise`; an error estimate would take that for an error.
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
+    noise = noisy and last
+    if noise and stage.error:
+        raise ValueError("a step with noise has no error estimate")
     own = f"N{number}"
     coefficients = [("c_rate", "-m"), ("c_S", "S")]
     for prefix, table in (("c", stage.result), ("e", stage.error)):
@@ -133,13 +141,14 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False) 
     sources |= {f"N{i}": f"slot{i}" for i in range(number)}
     needed = set(stage.quantities) | ({"u_previous", "F_previous"} if "N_previous" in stage.quantities else set())
     loads += [(q, a) for q, a in sources.items() if q in needed and not (q == "u" and first)]
+    loads += [("kick", "noise")] if noise else []
     update = [("u", "v")] if first else []
     # What is kept for the step after does not contain S, which may have changed by then.
     update += [("kept", "F")] if first and multistep else []
     update += [("N_previous", "c_rate * (F_previous - c_S * u_previous)")] if "N_previous" in stage.quantities else []
     update += [(own, "c_rate * (F - c_S * v)"), ("moved", _sum("c", stage.result))]
     # A mode with m = 0, the mean of a conserved field, keeps its bits; weights that add up to one only nearly would not do.
-    update += [("result", "unless_still(m, moved, u)")]
+    update += [("result", "unless_still(m, moved, u)" + (" + kick" if noise else ""))]
     update += [("e", _sum("e", stage.error))] if stage.error else []
     stores = [("slot0", "kept")] if first and multistep else [] if last else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
@@ -193,14 +202,14 @@ def cpu_statements(program: Program) -> list[str]:
     return lines
 
 
-def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False) -> str:
+def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> str:
     """Python source of the Numba function of stage `number`: one loop over the real numbers of a row, without a branch.
 
     `kr` and `weight` hold every entry twice, for the real and the imaginary part: computing a coefficient twice is cheaper
     than spreading it over both parts. Added to `sums`: [squared error per field …, gradient energy].
     """
-    program = make_program(number, stages, multistep)
-    arguments = stage_arguments(number, stages, multistep)
+    program = make_program(number, stages, multistep, noisy)
+    arguments = stage_arguments(number, stages, multistep, noisy)
     used = {a for _, a in program.loads} | {a for a, _ in program.stores}
     rows = [a for a in arguments[2 : arguments.index("k0")] if a in used]
     lines = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.free_energies import DoubleWell, FreeEnergy, FreeEnergyBase, check_variables
@@ -41,6 +41,14 @@ class AllenCahn(Model):
         )
         laplacian: Literal["spectral", "finite_difference"] = Field(
             "spectral", description="discrete −∇²: k² or 4/h² sin²"
+        )
+        thermal_energy: NonNegativeFloat = Field(
+            0.0,
+            description="kT of thermal noise, in units of F; needs a fixed step and scheme imex1, etdrk2 or etdrk4",
+        )
+        noise_correction: bool = Field(
+            True,
+            description="whether the noise has the variance with which the scheme keeps ⟨|φ̂_k|²⟩ = kT/(V(f″+κk̃²)) at any step",
         )
 
         @field_validator("free_energy")

@@ -269,6 +269,14 @@ class Model(ABC):
         return getattr(self.parameters, "thermal_energy", 0.0)
 
     @property
+    def noise_correction(self) -> bool | None:
+        """Whether noise has the variance with which the time scheme reaches equilibrium (True) or that of the equation (False).
+
+        Either is drawn mode by mode; None, of a model that does not say, is noise drawn cell by cell, uncorrected.
+        """
+        return getattr(self.parameters, "noise_correction", None)
+
+    @property
     def viscosity(self) -> float | None:
         """A′ of a field with inertia, ∂²φ/∂t² = −m (δF/δφ + A′ ∂φ/∂t), which needs scheme leapfrog; None without inertia."""
         return None

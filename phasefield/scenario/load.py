@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from phasefield.errors import InputError, unknown
 from phasefield.models.base import Model
+from phasefield.registry import lookup, names
 from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
 from phasefield.scenario.messages import Problem, problems, shown
 from phasefield.scenario.schema import MAX_CELLS, build_model, scenario_class
@@ -217,6 +218,8 @@ def _check_noise(loaded: LoadedScenario) -> list[Problem]:
     settings, step = loaded.settings, loaded.settings.time.step
     if not loaded.model.thermal_energy:
         return []
+    if loaded.model.noise_correction is not None:
+        return _check_thermal_noise(loaded, loaded.model.noise_correction)
     if settings.time.scheme != "imex1" or not isinstance(step, float | int):
         return [Problem(("model", "thermal_energy"), "noise needs time.scheme: imex1 and a fixed time.step")]
     output = settings.output
@@ -250,6 +253,22 @@ def _check_ends(loaded: LoadedScenario) -> list[Problem]:
             given = ", ".join(f"{value:g}" for value in sorted(values))
             text = f"faces of several fixed axes meet, so {name} has one value on all of them (got {given})"
             found.append(Problem(("grid", fixed[-1].name, "values"), text))
+    return found
+
+
+def _check_thermal_noise(loaded: LoadedScenario, corrected: bool) -> list[Problem]:
+    """Noise that is added to the result of a step knows its size, but a step's error would be that of the noise."""
+    time, found = loaded.settings.time, []
+    one_step = [n for n in names("scheme") if not lookup("scheme", n).without_error().multistep]
+    if time.scheme not in one_step:
+        found.append(Problem(("time", "scheme"), f"noise needs a one-step scheme: {', '.join(one_step)}"))
+    elif not corrected and time.scheme != "imex1":
+        text = f"{time.scheme} has no variance without correction; noise in the explicit part is for imex1"
+        found.append(Problem(("model", "noise_correction"), text))
+    if not isinstance(time.step, float | int):
+        found.append(
+            Problem(("time", "step"), "noise needs a fixed step, such as 0.1: it is what error control would see")
+        )
     return found
 
 

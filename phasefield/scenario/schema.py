@@ -284,6 +284,9 @@ class VerifySection(Strict):
     shrinking_radius: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=False, description="relative error of R² = R₀² − 2(d−1)Lκt for a disc or sphere (non-conserved fields)"
     )
+    structure_factor: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=False, description="rms error of ⟨|φ̂_k|²⟩V(f″+κk̃²)/kT of a stable state with thermal noise"
+    )
     twins: Annotated[
         Off | Annotated[TwinsCheck, Tag("{section}")],
         _by_kind("false or a section of tolerances such as {share: 0.99}"),

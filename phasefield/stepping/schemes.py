@@ -16,6 +16,7 @@ error is of the order of theirs globally.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -84,9 +85,7 @@ class Scheme:
             stages = self.start
         elif previous is not None:
             quantities |= {"u_previous": previous, "N_previous": n * previous}
-        # The φ-functions are dear, and only exponential schemes have them.
-        exponential = any("phi" in text or "exp" in text for stage in stages for text in stage.result.values())
-        values = {**(function_values(z) if exponential else {"z": z}), "ratio": np.full_like(z, ratio)}
+        values = {**(function_values(z) if _exponential(stages) else {"z": z}), "ratio": np.full_like(z, ratio)}
         value = u
         for i, stage in enumerate(stages):
             quantities[f"N{i}"] = n * value
@@ -94,6 +93,39 @@ class Scheme:
                 (coefficient(text, values) * quantities[q] for q, text in stage.result.items()), np.zeros_like(z)
             )
         return value
+
+    def increment(
+        self,
+        z: np.ndarray,
+        n: np.ndarray,
+        functions: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
+    ) -> np.ndarray:
+        """D = (G − 1)/(z + n) of a one-step scheme, without cancellation: accurate where z + n → 0 and G → 1.
+
+        A state with N = −ℓu is stationary in every stage, so a stage value is v_i = (1 + (z + n) D_i) u and its table gives
+        D_i = Σ_j c_ij(z) (1 + n D_j), c_ij the coefficient of N_j. 1/(1 − z) for `imex1`, φ₁(1 + nφ₂) for `etdrk2`.
+
+        Args:
+            z: Δt ℓ per mode.
+            n: Δt n per mode.
+            functions: what evaluates the functions of z by name; `function_values` when absent.
+
+        Raises:
+            ValueError: a multistep scheme.
+        """
+        if self.multistep:
+            raise ValueError(f"{self.name} looks back at the step before")
+        z, n = np.asarray(z, float), np.asarray(n, float)
+        values = (functions or function_values)(z) if _exponential(self.stages) else {"z": z}
+        # Tables may name the ratio of steps, on which a one-step scheme does not depend.
+        values = {**values, "ratio": np.ones_like(z)}
+        D, factors = np.zeros_like(z), {}
+        for i, stage in enumerate(self.stages):
+            factors[f"N{i}"] = 1.0 + n * D
+            D = sum(
+                (coefficient(stage.result[q], values) * x for q, x in factors.items() if q in stage.result), 0.0 * z
+            )
+        return D
 
     def growth_factor(self, z: np.ndarray, n: np.ndarray) -> np.ndarray:
         """G with û⁺ = G û for N = n û at constant steps; of a multistep scheme the dominant root.
@@ -110,6 +142,11 @@ class Scheme:
         discriminant = a * a + 4.0 * b
         larger = 0.5 * (a + np.copysign(np.sqrt(np.abs(discriminant)), a))
         return np.where(discriminant >= 0.0, larger, np.sqrt(np.abs(b)))
+
+
+def _exponential(stages: Sequence[Stage]) -> bool:
+    """Whether any value needs the φ-functions, which are dear."""
+    return any("phi" in text or "exp" in text for stage in stages for text in stage.result.values())
 
 
 def coefficient(text: str, values: dict[str, np.ndarray]) -> np.ndarray:

@@ -24,6 +24,7 @@ from phasefield.stepping.explicit import ExplicitPart
 from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.open_faces import OpenFaces
 from phasefield.stepping.schemes import Scheme
+from phasefield.stepping.thermal import ThermalNoise
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Stepper:
         backend: Any,
         fixed: Mapping[str, np.ndarray] | None = None,
         noise: LangevinNoise | None = None,
+        thermal: ThermalNoise | None = None,
     ):
         self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
         self.modes = sweep.modes(split.model.laplacian)
@@ -82,6 +84,8 @@ class Stepper:
         gradients = [t for t in split.model.terms if isinstance(t, GradientEnergy)]
         self._lift_energy = sweep.grid.volume * sum(t.lift_density(sweep.grid) for t in gradients)
         multistep = scheme.multistep
+        # Noise that is part of F, and noise that is added to the result of a step.
+        self._noise, self._thermal = noise, thermal
         self._compile(multistep)
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
@@ -89,7 +93,6 @@ class Stepper:
         # State and size of the step before; its F̂ is in the slot. This is what a multistep scheme looks back at.
         self._previous = [sweep.empty_hat()] if multistep else []
         self._last_dt = 0.0
-        self._noise = noise
         # Steps made so far, by which the noise is numbered.
         self.steps = 0
         # Times of the state, of the step before and of the state that waits for `accept`.
@@ -109,18 +112,18 @@ class Stepper:
         backend, scheme, sweep = self.backend, self.scheme, self.sweep
         geometry = sweep.stage_geometry(self.modes)
         self._coupling: Any = None
-        stabilising = self.force is not None
+        stabilising, noisy = self.force is not None, self._thermal is not None
         self._loads = self.force if self.force is not None else self.split.coupling
         self._matrix = self.force if self.force is not None and self.force.stabilising else self.split.coupling
         self.phase = self._previous_phase = self.phase_at(0.0)
         if self._matrix is None:
-            self._stages = backend.compile_stages(scheme.stages, multistep)
-            self._start = backend.compile_stages(scheme.start, multistep)
+            self._stages = backend.compile_stages(scheme.stages, multistep, noisy)
+            self._start = backend.compile_stages(scheme.start, multistep, noisy)
             self._geometry = geometry
             return
         fields, symbol = len(self.split.names), self._matrix.symbol
-        self._stages = backend.compile_coupled_stages(scheme.stages, fields, multistep, stabilising)
-        self._start = backend.compile_coupled_stages(scheme.start, fields, multistep, stabilising)
+        self._stages = backend.compile_coupled_stages(scheme.stages, fields, multistep, stabilising, noisy)
+        self._start = backend.compile_coupled_stages(scheme.start, fields, multistep, stabilising, noisy)
         self._coupling = sweep.couple(sweep.layout.pack(fields, lambda *m: symbol(sweep.grid, m)))
         self._drive, self._mean_symbol = np.zeros(fields), np.zeros((fields, fields))
         self._set_mean_symbol(self._matrix.mean_symbol(self.phase))
@@ -144,6 +147,8 @@ class Stepper:
         self._last_dt = 0.0
         self._slot_spoilt = False
         self._explicit.restore({})
+        if self._thermal is not None:
+            self._thermal.start(self.mean(0))
         self._begin()
 
     def _begin(self) -> None:
@@ -165,6 +170,8 @@ class Stepper:
             "phase": self.phase,
             "previous_phase": self._previous_phase,
         }
+        if self._thermal is not None:
+            arrays["noise_mean"] = np.array(self._thermal.mean)
         return {n: self.backend.to_host(a) for n, a in arrays.items()} | self._explicit.checkpoint(), numbers
 
     def restore_checkpoint(
@@ -190,6 +197,8 @@ class Stepper:
         self._slot_spoilt = False
         self._last_dt = last_dt
         self._explicit.restore(arrays)
+        if self._thermal is not None:
+            self._thermal.start(float(arrays["noise_mean"]))
         self._begin()
 
     def real_state(self) -> Any:
@@ -246,9 +255,10 @@ class Stepper:
         for i, (kernel, stage) in enumerate(zip(kernels, stages, strict=True)):
             if self.split.coupling is not None:
                 self._drive[:] = self.split.coupling.drive(moment, self.phase)
-            arguments = (base, value, *slots[: i + 1], *previous, *geometry)
-            sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             last = i == len(stages) - 1
+            noise = () if self._thermal is None or not last else (self._thermal.of_step(self.steps, dt, stabilisation),)
+            arguments = (base, value, *slots[: i + 1], *previous, *noise, *geometry)
+            sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             if last:
                 sums = self.backend.to_host(sums)
                 if estimated:
@@ -393,5 +403,5 @@ class Stepper:
         """Bytes of the state, the stages, the coupling, frozen fields and the sweep's buffers."""
         extra = 0 if self._coupling is None else self._coupling.nbytes
         extra += sum(block.nbytes for block in self._frozen or ())
-        extra += self._explicit.memory_bytes
+        extra += self._explicit.memory_bytes + (0 if self._thermal is None else self._thermal.memory_bytes)
         return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes + extra
