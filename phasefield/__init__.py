@@ -14,7 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasefield.analysis.convergence import convergence
     from phasefield.analysis.critical_load import critical_load
+    from phasefield.analysis.manufactured import l2_error
     from phasefield.analysis.quasi_static import QuasiStatic, quasi_static
     from phasefield.analysis.stability import LinearStability, linear_stability
     from phasefield.analysis.verify import Verdict, verify
@@ -34,7 +36,9 @@ __all__ = [
     "Run",
     "Simulation",
     "Verdict",
+    "convergence",
     "critical_load",
+    "l2_error",
     "linear_stability",
     "load_scenario",
     "quasi_static",
@@ -52,7 +56,9 @@ _HOMES = {
     "Run": "output.reader",
     "Simulation": "simulation",
     "Verdict": "analysis.verify",
+    "convergence": "analysis.convergence",
     "critical_load": "analysis.critical_load",
+    "l2_error": "analysis.manufactured",
     "linear_stability": "analysis.stability",
     "load_scenario": "scenario",
     "quasi_static": "analysis.quasi_static",

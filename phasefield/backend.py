@@ -49,12 +49,15 @@ class CpuBackend:
 
         return compile_pointwise(density, derivatives, self.dtype.name, changing)
 
-    def compile_stages(self, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[Any]:
+    def compile_stages(
+        self, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False, forced: bool = False
+    ) -> list[Any]:
         """One compiled spectral kernel per stage of a time scheme; see `kernels.stages`."""
         from phasefield.kernels.codegen import load_module
         from phasefield.kernels.stages import cpu_source
 
-        return [load_module(cpu_source(i, stages, multistep, noisy), "stage").stage for i in range(len(stages))]
+        sources = [cpu_source(i, stages, multistep, noisy, forced) for i in range(len(stages))]
+        return [load_module(source, "stage").stage for source in sources]
 
     def compile_coupled_stages(
         self,

@@ -171,6 +171,27 @@ def verify(
 
 
 @app.command()
+def convergence(
+    scenario: ScenarioArgument,
+    set_: SetOption = None,
+    time: Annotated[int, typer.Option("--time", help="number of steps tried: step, step/2, …")] = 3,
+    space: Annotated[int, typer.Option("--space", help="number of grids tried, each with twice the cells")] = 3,
+    step: Annotated[float | None, typer.Option("--step", help="largest step [default: time.step]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads [default: all this process may use]")] = None,
+    test: TestOption = False,
+) -> None:
+    """Measure orders of accuracy against a manufactured solution; exit code 1 when the scheme misses its order in time."""
+    from phasefield.analysis.convergence import convergence as study
+    from phasefield.analysis.convergence import order_confirmed
+    from phasefield.tables import print_convergence
+
+    rows = study(_load(scenario, set_, test), time=time, space=space, step=step, threads=threads)
+    print_convergence(rows)
+    if not order_confirmed(rows):
+        raise typer.Exit(1)
+
+
+@app.command()
 def plot(
     run: RunArgument,
     what: Annotated[

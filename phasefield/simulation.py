@@ -29,8 +29,10 @@ from phasefield.models.split import Split
 from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.schema import StepSection
+from phasefield.scenario.space_time import values_at
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.control import StepControl
+from phasefield.stepping.forcing import Forcing
 from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.schedule import Schedule
 from phasefield.stepping.schemes import find_scheme
@@ -88,7 +90,9 @@ class Simulation:
     def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
         settings = scenario.settings
         self.scenario, self.grid, self.model = scenario, scenario.grid, scenario.model
-        self.backend = make_backend(device, settings.precision, threads)
+        # A device without sources is not chosen for a scenario that has some.
+        chosen = "cpu" if device == "auto" and scenario.forced else device
+        self.backend = make_backend(chosen, settings.precision, threads)
         engine = make_engine(os.environ.get("PHASEFIELD_FFT", "auto"))
         self.split = Split(self.model)
         scheme = find_scheme(settings.time.scheme, self.model)
@@ -102,9 +106,10 @@ class Simulation:
         if self.model.thermal_energy and self.model.noise_correction is not None:
             noise = (self.model.thermal_energy, settings.seed, self.model.noise_correction)
             self.thermal = ThermalNoise(self.split, self.scheme, make_sweep(self.grid, *sweep), *noise)
-        noise = self._make_noise()
+        self.forcing = self._make_forcing()
+        added = (self._make_noise(), self.thermal, self.forcing)
         try:
-            self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, noise, self.thermal)
+            self.stepper = Stepper(self.split, self.scheme, self.sweep, self.backend, self.fixed, *added)
         except InputError as error:
             raise scenario.located(error) from None
         self.stabilisation = Stabilisation(
@@ -327,6 +332,14 @@ class Simulation:
         step = float(settings.time.step)
         return LangevinNoise(kT, mobility, self.grid.cell_volume, step, settings.seed, self.split.names)
 
+    def _make_forcing(self) -> Forcing | None:
+        if not self.scenario.forced:
+            return None
+        try:
+            return Forcing(self.scenario.sources, self.split.names, self.sweep)
+        except InputError as error:
+            raise self.scenario.located(error) from None
+
     def _make_control(self) -> StepControl:
         step = self.scenario.settings.time.step
         if not isinstance(step, StepSection):
@@ -382,13 +395,30 @@ class Simulation:
         self.sweep.close()
         if self.thermal is not None:
             self.thermal.close()
+        if self.forcing is not None:
+            self.forcing.close()
         if self.stepper.force is not None:
             self.stepper.force.close()
 
 
 def initial_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:
-    """The initial condition of every field in grid shape."""
+    """The initial condition of every field in grid shape: as given, or a manufactured solution at t = 0."""
+    if scenario.exact:
+        return exact_fields(scenario, 0.0)
     return _given(scenario, {name: scenario.settings.initial[name] for name in scenario.model.fields})
+
+
+def exact_fields(scenario: LoadedScenario, time: float) -> dict[str, np.ndarray]:
+    """The manufactured solution at a time, every field in grid shape.
+
+    Raises:
+        InputError: it is not finite in every cell.
+    """
+    result = {name: values_at(u, scenario.grid, time) for name, u in scenario.exact.items()}
+    for name, values in result.items():
+        if not np.isfinite(values).all():
+            raise scenario.located(InputError(f"manufactured.{name}: is not finite everywhere at t = {time:g}"))
+    return {name: result[name] for name in scenario.model.fields}
 
 
 def fixed_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:

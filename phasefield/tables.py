@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from phasefield.analysis.convergence import ConvergenceRow, order_confirmed
 from phasefield.analysis.predict import Prediction
 from phasefield.analysis.stability import LinearStability
 from phasefield.analysis.verify import FAIL, NOT_APPLICABLE, PASS, Verdict
@@ -53,6 +54,28 @@ def print_verdict(verdict: Verdict) -> None:
         if narrow and c.status != PASS and c.detail:
             console.print(escape(f"{c.name}: {c.detail}"))
     console.print(f"[bold {'green' if verdict.passed else 'red'}]{verdict.summary}[/]")
+
+
+def print_convergence(rows: list[ConvergenceRow]) -> None:
+    """A study of orders as two tables, against step and against cells, and in one line whether the scheme has its order."""
+    console = _console()
+    for varied, title in (("time", "step"), ("space", "cells")):
+        chosen = [row for row in rows if row.varied == varied]
+        if not chosen:
+            continue
+        table = Table(box=None, pad_edge=False)
+        for name in (title, "L2 error", "order", "declared"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in chosen:
+            first = number(row.step) if varied == "time" else " × ".join(map(str, row.cells))
+            order = "rounding" if row.rounding else "" if math.isnan(row.order) else f"{row.order:.3f}"
+            declared = "spectral" if math.isinf(row.declared) else number(row.declared)
+            table.add_row(first, f"{row.error:.4e}", order, declared)
+        console.print(table)
+        console.print()
+    confirmed = order_confirmed(rows)
+    text = "the order in time is confirmed" if confirmed else "the order in time is NOT the declared one"
+    console.print(f"[bold {'green' if confirmed else 'red'}]{text}[/]")
 
 
 def print_run(run: Run, figures: list[Path]) -> None:

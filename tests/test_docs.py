@@ -156,9 +156,9 @@ def _completed(fragment: dict[str, Any]) -> dict[str, Any]:
     field = next(iter(data.get("initial", {})), None)
     if "model" not in data:
         data["model"] = {"name": "allen_cahn" if field == "phi" else "cahn_hilliard"}
-    if field is None:
+    if field is None and "manufactured" not in data:
         data["initial"] = {"phi" if data["model"]["name"] == "allen_cahn" else "c": 0.1}
-    if "disc" in str(data["initial"]):
+    if "disc" in str(data.get("initial")):
         data["grid"] = {"x": {"cells": 128, "length": 128.0}, "y": {"cells": 128, "length": 128.0}}
     return {**copy.deepcopy(BASE), **data}
 

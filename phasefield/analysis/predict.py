@@ -17,6 +17,7 @@ from phasefield.kernels.stages import kept_slots
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
 from phasefield.simulation import initial_fields
+from phasefield.stepping.forcing import KEPT
 from phasefield.stepping.schemes import find_scheme
 
 # Fewer cells than this across an interface (width as in `analysis.interface`) are too few to trust its energy.
@@ -108,6 +109,8 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     if model.thermal_energy and model.noise_correction is not None:
         noise = 4 * 2 * modes * item + loaded.grid.cells * item
     given = len(model.frozen) * loaded.grid.cells * item + model.explicit_bytes(loaded.grid)
+    # Sources at two times, and the work array of the sweep that transforms them.
+    arrays += KEPT + 1 if loaded.forced else 0
     return fields * (arrays * 2 * modes * item + frame) + coupling + noise + given
 
 

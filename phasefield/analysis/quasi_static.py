@@ -82,7 +82,8 @@ class QuasiStatic:
             self.state = initial_fields(self.scenario)
         if not self.scenario.loses_energy:
             raise InputError(
-                "states of rest are found by falling energy: leave thermal noise and inertia out of the model"
+                "states of rest are found by falling energy: leave thermal noise and inertia out of the model, "
+                "and sources out of the scenario"
             )
         steps_in_time = _relaxation(self.scenario) if time is None else dict(time)
         self.scenario = load_scenario(self.scenario, {**standing_still(self.scenario, now), "time": steps_in_time})

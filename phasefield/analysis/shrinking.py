@@ -39,6 +39,8 @@ def shrinking_radius(run: Run, scenario: LoadedScenario) -> Shrinking:
     """
     (name, kinetics), *others = scenario.model.fields.items()
     dimensions = scenario.grid.dimensions
+    if scenario.forced:
+        raise NotApplicable("a source moves the interface, not only its curvature")
     if others or kinetics.conserved:
         raise NotApplicable("the law holds for a single non-conserved field")
     if dimensions == 1:

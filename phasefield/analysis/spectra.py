@@ -136,6 +136,8 @@ class LinearRegime:
             raise NotApplicable("fixed fields differ from place to place: there is no uniform state to grow from")
         if model.thermal_energy:
             raise NotApplicable("thermal noise feeds every fluctuation all the time: none grows on its own")
+        if simulation.scenario.forced:
+            raise NotApplicable("a source moves the fields all the time: no fluctuation grows on its own")
         if model.viscosity is not None:
             raise NotApplicable("with inertia a fluctuation has two rates, and oscillates where it does not grow")
         if model.explicit:

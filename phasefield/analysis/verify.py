@@ -16,6 +16,7 @@ from phasefield.analysis.balance import energy_balance
 from phasefield.analysis.conditions import steady
 from phasefield.analysis.frames import check_frames
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
+from phasefield.analysis.manufactured import solution_errors
 from phasefield.analysis.shrinking import shrinking_radius
 from phasefield.analysis.stability import LinearStability
 from phasefield.analysis.structure_factor import equilibrium
@@ -77,6 +78,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         checks.append(_structure_factor(run, assumed, recorded, wanted.structure_factor))
     if wanted.twins is not False:
         checks += _twins(run, assumed, wanted.twins)
+    if assumed.exact and wanted.manufactured is not False:
+        checks += _manufactured(run, assumed, wanted.manufactured)
     status = run.status.get("status")
     if status == "failed":
         checks.append(Check(END, FAIL, detail=str(run.status.get("reason", "failed"))))
@@ -178,6 +181,8 @@ def _energy(run: Run, scenario: LoadedScenario) -> Check:
     detail = f"largest relative growth in any of {steps} steps"
     if steps == 0:
         return Check("energy decay", NOT_APPLICABLE, detail="no step was made")
+    if scenario.forced:
+        return Check("energy decay", NOT_APPLICABLE, detail="a source does work on the fields")
     if not scenario.loses_energy:
         source = "thermal noise" if scenario.model.thermal_energy else "motion"
         return Check("energy decay", NOT_APPLICABLE, detail=f"{source} gives energy back")
@@ -188,6 +193,8 @@ def _balance(run: Run, scenario: LoadedScenario) -> list[Check]:
     """Where loads or temperature change: the dissipation never falls back, and the energy is what it and their work leave."""
     if steady(scenario.model, 0.0, float(np.asarray(run.history["time"])[-1])):
         return []
+    if scenario.forced:
+        return [Check(BALANCE, NOT_APPLICABLE, detail="the work of a source is not followed")]
     try:
         found = energy_balance(run, scenario)
     except NotApplicable as reason:
@@ -244,6 +251,21 @@ def _structure_factor(run: Run, scenario: LoadedScenario, recorded: LoadedScenar
     )
     measured = kT * float(found.ratio.mean())
     return Check(name, _status(found.error, tolerance), measured, kT, found.error, tolerance, detail)
+
+
+def _manufactured(run: Run, scenario: LoadedScenario, tolerance: float) -> list[Check]:
+    """The last frame against the manufactured solution at its time: L2, and L2 over the norm of the solution as the error."""
+    try:
+        errors = solution_errors(run, scenario)
+    except NotApplicable as reason:
+        return [Check("manufactured solution", NOT_APPLICABLE, detail=str(reason))]
+    checks = []
+    for name, error in errors.items():
+        title = "manufactured solution" if len(errors) == 1 else f"manufactured solution {name}"
+        detail = f"L2 error of {name} at t = {float(run.times[-1]):g}; error relative to the norm of the solution"
+        status = _status(error.relative, tolerance)
+        checks.append(Check(title, status, error.absolute, 0.0, error.relative, tolerance, detail))
+    return checks
 
 
 def _twins(run: Run, scenario: LoadedScenario, tolerances: Any) -> list[Check]:

@@ -16,6 +16,7 @@ and q among
 | `result` | the new value (in error estimates only) |
 
 A step with noise adds the array `noise` to the value of its last stage (`noisy`); the energy is that of the sum.
+A `forced` stage has a source besides: N_i = −m (F̂_i − S v_i) + ŝ(t_i), at the time t_i of the stage value.
 
 A stage is put together once, as a list of statements (`make_program`), and printed twice: as a Numba function here, as a
 CUDA kernel in `stages_cuda`.
@@ -73,15 +74,19 @@ def kept_slots(stages: Sequence[Stage], multistep: bool) -> int:
     return 1 if multistep else len(stages) - 1
 
 
-def stage_arguments(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> list[str]:
+def stage_arguments(
+    number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False, forced: bool = False
+) -> list[str]:
     """Names of a stage kernel's arguments: the arrays of the step, then geometry, rates and results.
 
     Every stage of a multistep scheme takes the state of the step before, `previous`, used or not; its F̂ waits in `slot0`. The
-    last stage of a step with noise takes `noise`.
+    same holds for its source where there is one. The last stage of a step with noise takes `noise`.
     """
     arrays = ["base", "out"] if number == 0 else ["base", "value"]
     slots = [f"slot{i}" for i in range(min(number + 1, kept_slots(stages, multistep)))]
     earlier = ["previous"] if multistep else []
+    earlier += ["forcing"] if forced else []
+    earlier += ["forcing_previous"] if forced and multistep else []
     noise = ["noise"] if noisy and number == len(stages) - 1 else []
     geometry = ["k0", "kr", "weight", "rates", "dt", "ratio"]
     return ["block", "b", *arrays, *slots, *earlier, *noise, *geometry, "sums"]
@@ -117,13 +122,16 @@ class Program:
     matrix: tuple[str, ...] = ()
 
 
-def make_program(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> Program:
+def make_program(
+    number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False, forced: bool = False
+) -> Program:
     """The statements of stage `number`.
 
     The stage's own N is N<number>, earlier ones come from slots. The first stage reads the state from `base` and
     writes `out`; later ones update `value` in place. The new value also replaces the block, ready for the inverse
     transform. With `multistep` the first stage replaces the F̂ of the step before by its own; such schemes have one stage.
     With `noisy` the last stage adds `noise`; an error estimate would take that for an error.
+    `forced`: the arrays `forcing` and, with `multistep`, `forcing_previous` are added to N.
     """
     stage, first, last = stages[number], number == 0, number == len(stages) - 1
     noise = noisy and last
@@ -145,10 +153,14 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False, 
     update = [("u", "v")] if first else []
     # What is kept for the step after does not contain S, which may have changed by then.
     update += [("kept", "F")] if first and multistep else []
-    update += [("N_previous", "c_rate * (F_previous - c_S * u_previous)")] if "N_previous" in stage.quantities else []
-    update += [(own, "c_rate * (F - c_S * v)"), ("moved", _sum("c", stage.result))]
+    source, source_previous, motion = (" + s", " + s_previous", _motion(stage)) if forced else ("", "", "m")
+    loads += [("s", "forcing")] if forced else []
+    loads += [("s_previous", "forcing_previous")] if forced and "N_previous" in stage.quantities else []
+    if "N_previous" in stage.quantities:
+        update += [("N_previous", f"c_rate * (F_previous - c_S * u_previous){source_previous}")]
+    update += [(own, f"c_rate * (F - c_S * v){source}"), ("moved", _sum("c", stage.result))]
     # A mode with m = 0, the mean of a conserved field, keeps its bits; weights that add up to one only nearly would not do.
-    update += [("result", "unless_still(m, moved, u)" + (" + kick" if noise else ""))]
+    update += [("result", f"unless_still({motion}, moved, u)" + (" + kick" if noise else ""))]
     update += [("e", _sum("e", stage.error))] if stage.error else []
     stores = [("slot0", "kept")] if first and multistep else [] if last else [(f"slot{number}", own)]
     stores += [("out" if first else "value", "result"), ("block", "result")]
@@ -163,6 +175,12 @@ def make_program(number: int, stages: Sequence[Stage], multistep: bool = False, 
         sums=tuple(sums),
         stores=tuple(stores),
     )
+
+
+def _motion(stage: Stage) -> str:
+    """A number that is zero where nothing moves a mode: no rate, no source at any of the times, no motion in the step before."""
+    parts = ["m", *(f"abs({q})" for q in stage.result if q.startswith("N"))]
+    return " + ".join([*parts, "abs(u - u_previous)"] if "u_previous" in stage.result else parts)
 
 
 def _sum(prefix: str, table: Mapping[str, str]) -> str:
@@ -202,14 +220,16 @@ def cpu_statements(program: Program) -> list[str]:
     return lines
 
 
-def cpu_source(number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False) -> str:
+def cpu_source(
+    number: int, stages: Sequence[Stage], multistep: bool = False, noisy: bool = False, forced: bool = False
+) -> str:
     """Python source of the Numba function of stage `number`: one loop over the real numbers of a row, without a branch.
 
     `kr` and `weight` hold every entry twice, for the real and the imaginary part: computing a coefficient twice is cheaper
     than spreading it over both parts. Added to `sums`: [squared error per field …, gradient energy].
     """
-    program = make_program(number, stages, multistep, noisy)
-    arguments = stage_arguments(number, stages, multistep, noisy)
+    program = make_program(number, stages, multistep, noisy, forced)
+    arguments = stage_arguments(number, stages, multistep, noisy, forced)
     used = {a for _, a in program.loads} | {a for a, _ in program.stores}
     rows = [a for a in arguments[2 : arguments.index("k0")] if a in used]
     lines = [

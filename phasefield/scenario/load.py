@@ -13,12 +13,16 @@ import yaml
 from pydantic import ValidationError
 
 from phasefield.errors import InputError, unknown
+from phasefield.kernels.expressions import Expression
 from phasefield.models.base import Model
+from phasefield.models.manufactured import source_terms, why_not_manufactured
 from phasefield.registry import lookup, names
 from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
 from phasefield.scenario.messages import Problem, problems, shown
 from phasefield.scenario.schema import MAX_CELLS, build_model, scenario_class
+from phasefield.scenario.space_time import parse_all
 from phasefield.spectral.grid import Grid
+from phasefield.stepping.forcing import why_not_forced
 
 # Rows of the history when nothing is asked for.
 HISTORY_ROWS = 200
@@ -49,13 +53,32 @@ class LoadedScenario:
         return build_model(self.settings)
 
     @cached_property
+    def exact(self) -> dict[str, Expression]:
+        """The manufactured solution of every field, or nothing."""
+        return parse_all("manufactured", self.settings.manufactured, self.grid)
+
+    @cached_property
+    def sources(self) -> dict[str, Expression]:
+        """s(x, y, z, t) of every field that has one: as given, or derived from a manufactured solution."""
+        if self.exact:
+            return source_terms(self.model, self.exact)
+        return parse_all("source", self.settings.source, self.grid)
+
+    @property
+    def forced(self) -> bool:
+        """Whether any field has a source."""
+        return bool(self.settings.source or self.settings.manufactured)
+
+    @cached_property
     def loses_energy(self) -> bool:
         """Whether F can only decrease while loads and temperature stay as they are."""
-        return self.model.loses_energy and not any(self._exchanges(name) for name in self.model.fields)
+        exchanges = any(self._exchanges(name) for name in self.model.fields)
+        return self.model.loses_energy and not self.forced and not exchanges
 
     def keeps_mean(self, name: str) -> bool:
         """Whether the mean of a field cannot change."""
-        return self.model.fields[name].conserved and not self.grid.fixed
+        has_source = name in self.settings.source or name in self.settings.manufactured
+        return self.model.fields[name].conserved and not has_source and not self.grid.fixed
 
     def _exchanges(self, name: str) -> bool:
         """Whether matter passes faces at which its chemical potential is not zero, so that F may grow."""
@@ -69,11 +92,11 @@ class LoadedScenario:
     def resolved(self) -> dict[str, Any]:
         """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
         data = self.settings.model_dump(mode="json", exclude_none=True)
-        order = ["title", "model", "grid", "initial", "fixed", "time", "output", "checkpoint", "seed", "precision"]
+        order = ["title", "model", "grid", "initial", "fixed", "source", "manufactured", "time", "output"]
+        order += ["checkpoint", "seed", "precision"]
         data.pop("test", None)
-        if not data["fixed"]:
-            data.pop("fixed")
-        for source in (*data["initial"].values(), *data.get("fixed", {}).values()):
+        data = {k: v for k, v in data.items() if v or k not in ("initial", "fixed", "source", "manufactured")}
+        for source in (*data.get("initial", {}).values(), *data.get("fixed", {}).values()):
             if isinstance(source, dict) and "file" in source:
                 source["file"] = str((self.folder / source["file"]).resolve())
         return {k: data[k] for k in sorted(data, key=lambda k: order.index(k) if k in order else len(order))}
@@ -272,6 +295,36 @@ def _check_thermal_noise(loaded: LoadedScenario, corrected: bool) -> list[Proble
     return found
 
 
+def _check_sources(loaded: LoadedScenario) -> list[Problem]:
+    """Sources and manufactured solutions: of fields that exist, in axes that the grid has, of models that can take them."""
+    settings, model, found = loaded.settings, loaded.model, []
+    for section in ("source", "manufactured"):
+        given = getattr(settings, section)
+        found += [Problem((section, n), str(unknown("field", n, model.fields))) for n in given if n not in model.fields]
+    if settings.source and (reason := why_not_forced(model)):
+        found.append(Problem(("source",), f"{reason} (model {settings.model.name})"))
+    if not settings.manufactured:
+        sections, wanted = (("source",), "sources")
+    else:
+        sections, wanted = (("manufactured",), "exact")
+        if settings.source:
+            found.append(Problem(("source",), "is derived from manufactured: give one of the two"))
+        if settings.initial:
+            found.append(Problem(("initial",), "is taken from manufactured: at t = 0; leave it out"))
+        missing = [name for name in model.fields if name not in settings.manufactured]
+        found += [Problem((*sections, n), "is missing; a manufactured solution has all fields") for n in missing]
+        if reason := why_not_manufactured(model):
+            found.append(Problem(sections, f"{reason} (model {settings.model.name})"))
+    if not found:
+        try:
+            getattr(loaded, wanted)
+            loaded.sources  # noqa: B018 - derived here, so that what cannot be is reported with the rest
+        except InputError as error:
+            path, _, text = str(error).partition(": ")
+            found.append(Problem(tuple(path.split(".")), text))
+    return found
+
+
 def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     """What no section can check alone."""
     settings, found = loaded.settings, []
@@ -295,8 +348,9 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     for name in settings.initial:
         if name not in fields:
             found.append(Problem(("initial", name), str(unknown("field", name, fields))))
+    found += _check_sources(loaded)
     for name in fields:
-        if name not in settings.initial and not found:
+        if name not in settings.initial and not settings.manufactured and not found:
             has = f"model {settings.model.name} has the field{'s' if len(fields) > 1 else ''} {', '.join(fields)}"
             found.append(Problem(("initial", name), f"is missing; {has}"))
     valid = loaded.model.fixed_names()

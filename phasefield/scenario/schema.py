@@ -31,6 +31,7 @@ from phasefield.errors import did_you_mean
 from phasefield.initial import InitialField
 from phasefield.models.base import Model, Strict
 from phasefield.registry import lookup, names
+from phasefield.scenario.space_time import SpaceTime
 from phasefield.spectral.grid import Axis, Grid
 
 MAX_CELLS = 2**33
@@ -291,6 +292,9 @@ class VerifySection(Strict):
         Off | Annotated[TwinsCheck, Tag("{section}")],
         _by_kind("false or a section of tolerances such as {share: 0.99}"),
     ] = Field(default=False, description="orientation of walls and balance of variants when martensite has formed")
+    manufactured: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=1e-3, description="relative L2 error of the last frame, where the scenario has a manufactured solution"
+    )
 
 
 class _ScenarioBase(Strict):
@@ -298,9 +302,18 @@ class _ScenarioBase(Strict):
 
     title: str | None = Field(default=None, max_length=200, description="one line for plots and reports")
     grid: GridSection = Field(description="the box")
-    initial: dict[str, InitialField] = Field(description="initial condition of every field, by field name")
+    initial: dict[str, InitialField] = Field(
+        default={}, description="initial condition of every field, by field name; left out beside manufactured:"
+    )
     fixed: dict[str, InitialField] = Field(
         default={}, description="fields of the model that are given and do not move, such as defects, by name"
+    )
+    source: dict[str, SpaceTime] = Field(
+        default={}, description="s in ∂φ/∂t = … + s, a formula in x, y, z, t and Lx, Ly, Lz, by field name"
+    )
+    manufactured: dict[str, SpaceTime] = Field(
+        default={},
+        description="exact solution of every field, a formula in x, y, z, t and Lx, Ly, Lz; its source is derived",
     )
     time: TimeSection = Field(description="end, step and scheme")
     output: OutputSection = Field(default=OutputSection(), description="what is written")

@@ -21,6 +21,7 @@ from phasefield.kernels.stages import GRADIENT, STABILISATION, kept_slots
 from phasefield.models.base import ExplicitForce
 from phasefield.models.split import Split
 from phasefield.stepping.explicit import ExplicitPart
+from phasefield.stepping.forcing import Forcing
 from phasefield.stepping.noise import LangevinNoise
 from phasefield.stepping.open_faces import OpenFaces
 from phasefield.stepping.schemes import Scheme
@@ -62,6 +63,7 @@ class Stepper:
         fixed: Mapping[str, np.ndarray] | None = None,
         noise: LangevinNoise | None = None,
         thermal: ThermalNoise | None = None,
+        forcing: Forcing | None = None,
     ):
         self.split, self.scheme, self.sweep, self.backend = split, scheme, sweep, backend
         self.modes = sweep.modes(split.model.laplacian)
@@ -86,6 +88,8 @@ class Stepper:
         multistep = scheme.multistep
         # Noise that is part of F, and noise that is added to the result of a step.
         self._noise, self._thermal = noise, thermal
+        # A source s(x, t), added to N of every stage.
+        self._forcing = forcing
         self._compile(multistep)
         self.state_hat = sweep.empty_hat()
         self._value_hat = sweep.empty_hat()
@@ -117,8 +121,10 @@ class Stepper:
         self._matrix = self.force if self.force is not None and self.force.stabilising else self.split.coupling
         self.phase = self._previous_phase = self.phase_at(0.0)
         if self._matrix is None:
-            self._stages = backend.compile_stages(scheme.stages, multistep, noisy)
-            self._start = backend.compile_stages(scheme.start, multistep, noisy)
+            options = {"noisy": True} if noisy else {}
+            options |= {"forced": True} if self._forcing is not None else {}
+            self._stages = backend.compile_stages(scheme.stages, multistep, **options)
+            self._start = backend.compile_stages(scheme.start, multistep, **options)
             self._geometry = geometry
             return
         fields, symbol = len(self.split.names), self._matrix.symbol
@@ -257,7 +263,8 @@ class Stepper:
                 self._drive[:] = self.split.coupling.drive(moment, self.phase)
             last = i == len(stages) - 1
             noise = () if self._thermal is None or not last else (self._thermal.of_step(self.steps, dt, stabilisation),)
-            arguments = (base, value, *slots[: i + 1], *previous, *noise, *geometry)
+            added = (*self._sources(moment), *noise)
+            arguments = (base, value, *slots[: i + 1], *previous, *added, *geometry)
             sums = self.sweep.spectral_pass(kernel, arguments, stage=True)
             if last:
                 sums = self.backend.to_host(sums)
@@ -279,6 +286,14 @@ class Stepper:
         self._candidate = energies, ranges
         self._energy_change = before - self.energies.total
         return error
+
+    def _sources(self, moment: float) -> tuple[np.ndarray, ...]:
+        """Transformed source at the time of a stage value; for a multistep scheme also that of the step before."""
+        if self._forcing is None:
+            return ()
+        # The earlier one is asked for first: it is the one to be given up at the next step.
+        previous = (self._forcing.at(self._previous_time),) if self._previous else ()
+        return (self._forcing.at(moment), *previous)
 
     @property
     def candidate_energies(self) -> Energies:
@@ -403,5 +418,6 @@ class Stepper:
         """Bytes of the state, the stages, the coupling, frozen fields and the sweep's buffers."""
         extra = 0 if self._coupling is None else self._coupling.nbytes
         extra += sum(block.nbytes for block in self._frozen or ())
-        extra += self._explicit.memory_bytes + (0 if self._thermal is None else self._thermal.memory_bytes)
+        extra += self._explicit.memory_bytes
+        extra += sum(part.memory_bytes for part in (self._thermal, self._forcing) if part is not None)
         return (2 + len(self._slots) + len(self._previous)) * self.state_hat.nbytes + self.sweep.buffer_bytes + extra
