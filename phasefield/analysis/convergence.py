@@ -26,6 +26,8 @@ from phasefield.stepping.schemes import find_scheme
 ORDER_TOLERANCE = 0.2
 # Orders in space of the discrete Laplacians; an error that falls faster than any power has none.
 SPACE_ORDERS = {"spectral": math.inf, "finite_difference": 2.0}
+# An error in time of so many times that of the grid no longer shows its order clearly.
+FLOOR = 10.0
 # Errors below this many units of rounding of the solution, or one unit per step, are rounding.
 ROUNDING = 1000.0
 
@@ -99,9 +101,21 @@ def convergence(
 
 
 def order_confirmed(rows: list[ConvergenceRow]) -> bool:
-    """Whether the last observed order in time is the declared one to `ORDER_TOLERANCE`; errors at rounding count as such."""
-    last = [row for row in rows if row.varied == "time"][-1]
-    return last.rounding or abs(last.order - last.declared) <= ORDER_TOLERANCE
+    """Whether the last observed order in time is the declared one to `ORDER_TOLERANCE`; errors at rounding count as such.
+
+    Where the smallest steps come down to the error of the grid, which the study in space shows, it is enough that larger ones
+    have the order.
+    """
+    timed, spaced = ([row for row in rows if row.varied == varied] for varied in ("time", "space"))
+    seen = [abs(row.order - row.declared) <= ORDER_TOLERANCE for row in timed]
+    last = timed[-1]
+    return last.rounding or seen[-1] or (any(seen) and last.error <= FLOOR * _grid_error(last, spaced))
+
+
+def _grid_error(row: ConvergenceRow, spaced: list[ConvergenceRow]) -> float:
+    """By how much the error of a run changes with the finest grid tried."""
+    finer = [other for other in spaced if other.cells > row.cells]
+    return abs(row.error - finer[-1].error) if finer else 0.0
 
 
 def _largest_step(loaded: LoadedScenario, step: float | None) -> float:

@@ -291,3 +291,24 @@ def test_solution_too_long_to_derive():
     long = "*".join(f"(1 + 0.1*sin({k}*x + t))" for k in range(1, 20))
     with pytest.raises(pf.InputError, match=r"manufactured\.c: the formula is too long"):
         pf.load_scenario(study("cahn_hilliard", u=long))
+
+
+def test_an_order_that_ends_at_the_error_of_the_grid():
+    """Seen at larger steps and lost at the error of the grid: confirmed; lost anywhere else: not."""
+
+    def rows(errors, finest):
+        timed = [
+            ConvergenceRow("time", 0.1 / 2**i, (64,), e, math.log2(errors[i - 1] / e) if i else math.nan, 2.0, False)
+            for i, e in enumerate(errors)
+        ]
+        step = timed[-1].step
+        spaced = [
+            ConvergenceRow("space", step, (c,), e, math.nan, math.inf, False)
+            for c, e in ((64, errors[-1]), (128, finest))
+        ]
+        return timed + spaced
+
+    falling = [1e-3, 2.5e-4, 6.3e-5, 4e-5]
+    assert order_confirmed(rows(falling, 2e-5))
+    assert not order_confirmed(rows(falling, 3.9e-5))
+    assert not order_confirmed(rows([1e-3, 5e-4, 2.5e-4, 1.2e-4], 1e-6))

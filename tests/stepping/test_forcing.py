@@ -170,7 +170,7 @@ def test_an_unforced_conserved_field_of_a_forced_program_keeps_its_bits():
     """Zero source, no rate: the mode is not touched, whatever the weights of the scheme add up to."""
     from phasefield.stepping.schemes import SBDF2
 
-    kernel = CpuBackend("double", 1).compile_stages(SBDF2.without_error().stages, True, True)[0]
+    kernel = CpuBackend("double", 1).compile_stages(SBDF2.without_error().stages, True, forced=True)[0]
     rng = np.random.default_rng(1)
     shape = (1, 1, 3, 8)
     base = rng.normal(size=shape)
@@ -310,7 +310,7 @@ def test_forced_stage_kernels(case):
     data = make_data(case, np.float64, 1)
     # A constant rate: m > 0 also at k = 0.
     data.rates[:, 0] = 0.9
-    plain, forced = (backend.compile_stages(case.stages, case.multistep, f)[case.number] for f in (False, True))
+    plain, forced = (backend.compile_stages(case.stages, case.multistep, forced=f)[case.number] for f in (False, True))
     m = data.rates[0, 0] + data.rates[0, 1] * np.repeat(data.k0[:, None] + data.kr, 2, axis=1)
     rng = np.random.default_rng(5)
     sources = [rng.normal(size=m.shape) for _ in range(1 + case.multistep)]
@@ -340,7 +340,7 @@ def test_plain_programs_are_what_they_were():
 
     for scheme in (SBDF2, ETDRK4):
         for i in range(len(scheme.stages)):
-            plain, forced = (cpu_source(i, scheme.stages, scheme.multistep, f) for f in (False, True))
+            plain, forced = (cpu_source(i, scheme.stages, scheme.multistep, forced=f) for f in (False, True))
             assert "forcing" not in plain
             assert "unless_still(m, moved, u)" in plain
             assert "row_forcing[j]" in forced
