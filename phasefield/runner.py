@@ -98,6 +98,8 @@ def history_names(simulation: Simulation) -> list[str]:
         names.append("energy_elastic")
     for field in simulation.split.names:
         names += [f"{what}_{field}" for what in ("mean", "min", "max", "drift", "stabilisation")]
+    if simulation.nuclei.nuclei:
+        names += ["seeds", "energy_added"]
     return [*names, *simulation.model.record_names(), "steps", "rejected_steps"]
 
 
@@ -118,6 +120,8 @@ def history_row(simulation: Simulation) -> dict[str, float]:
     }
     if simulation.model.coupling is not None or simulation.model.explicit:
         row["energy_elastic"] = energies.coupling
+    if simulation.nuclei.nuclei:
+        row |= {"seeds": simulation.nuclei.placed, "energy_added": simulation.nuclei.energy_added}
     row |= simulation.records()
     for q, field in enumerate(simulation.split.names):
         low, high = stepper.ranges[q]

@@ -24,6 +24,7 @@ import phasefield.spectral.sweep_gpu  # noqa: F401 - both register a sweep; this
 from phasefield.backend import make_backend
 from phasefield.errors import InputError, NumericalError
 from phasefield.initial import evaluate
+from phasefield.initial.nuclei import SAME_TIME, Nuclei, added
 from phasefield.mechanics.stiffness import COMPONENTS
 from phasefield.models.split import Split
 from phasefield.registry import lookup
@@ -45,8 +46,6 @@ from phasefield.stepping.thermal import ThermalNoise
 ENERGY_ROUNDING = 256.0
 # Absolute floor of the error limit, relative to the largest magnitude of the field, in units of rounding.
 ERROR_ROUNDING = 500.0
-# Events closer than this, relative to their time, are one.
-SAME_TIME = 1e-12
 # Rejections of one step after which the run is given up.
 MAX_REJECTIONS = 60
 
@@ -122,6 +121,7 @@ class Simulation:
         self.time = 0.0
         # Energy given up by the steps so far, loads and temperature kept as they were at the beginning of each.
         self.dissipation = 0.0
+        self.nuclei = Nuclei(scenario.nuclei)
         self.counters = Counters(largest_mean_drift=[0.0] * len(self.split.names))
         self.last_step: StepRecord | None = None
         self.step_listeners: list[Callable[[Simulation, StepRecord], None]] = []
@@ -230,13 +230,15 @@ class Simulation:
         while self.time < until:
             # A checkpoint may have been written at a corner of the load, before the phase that begins there was entered.
             self._enter_phase()
+            self._nucleate()
             events = [o.schedule.next(self.time) for o in observers]
             corner = min((t for t in self.model.events if t > self.time), default=math.inf)
-            target = min([*events, until, corner])
+            target = min([*events, until, corner, self.nuclei.next])
             # 7 · 0.1 and 0.7 are the same moment: what lies within rounding of the target happens at it.
             moment = target + SAME_TIME * abs(target)
             target = until if until <= moment else target
             self._step(target)
+            self._nucleate()
             if on_step is not None:
                 on_step(self)
             self._enter_phase()
@@ -249,6 +251,21 @@ class Simulation:
         phase = self.stepper.phase_at(self.time)
         if phase != self.stepper.phase:
             self.stepper.enter_phase(phase)
+
+    def _nucleate(self) -> None:
+        """Place the seeds whose time has come. Scheme and step control begin as at the start; the energy put in is recorded."""
+        due = self.nuclei.due(self.time)
+        if not due:
+            return
+        before, change = self.energies.total, added(self.state, due, self.grid)
+        zero = np.zeros(self.grid.shape)
+        whole = np.stack([change.get(name, zero) for name in self.split.names])
+        self.stepper.add(self.backend.to_device(whole.astype(self.backend.dtype)))
+        if not math.isfinite(self.energies.total):
+            raise NumericalError(f"the energy is not finite after the seeds at t = {self.time:g}")
+        self.stabilisation.update(self.stepper.ranges)
+        self.control = self._make_control()
+        self.nuclei.record(len(due), self.energies.total - before)
 
     def _step(self, target: float) -> None:
         """One accepted step towards `target`, which it does not pass."""
@@ -385,6 +402,7 @@ class Simulation:
             "initial_means": self.initial_means,
             "energies": [self.energies.bulk, self.energies.gradient],
             "dissipation": self.dissipation,
+            "nuclei": self.nuclei.state(),
             "threads": self.sweep.threads,
             "fft_engine": self.engine.name,
         }
@@ -402,10 +420,12 @@ class Simulation:
 
 
 def initial_fields(scenario: LoadedScenario) -> dict[str, np.ndarray]:
-    """The initial condition of every field in grid shape: as given, or a manufactured solution at t = 0."""
+    """The initial condition of every field in grid shape, with the seeds that are there at t = 0; or a manufactured solution."""
     if scenario.exact:
         return exact_fields(scenario, 0.0)
-    return _given(scenario, {name: scenario.settings.initial[name] for name in scenario.model.fields})
+    fields = _given(scenario, {name: scenario.settings.initial[name] for name in scenario.model.fields})
+    first = [n for n in scenario.nuclei if n.time <= 0.0]
+    return fields | {name: fields[name] + change for name, change in added(fields, first, scenario.grid).items()}
 
 
 def exact_fields(scenario: LoadedScenario, time: float) -> dict[str, np.ndarray]:

@@ -378,6 +378,104 @@ FILES: dict[str, tuple[str | None, str, str]] = {
 }
 
 # (arguments, the message); the scenario `a.yaml` is good, the other files are made by `workplace`.
+SEEDED = """\
+model: {name: allen_cahn}
+grid:
+  x: {cells: 16, length: 20.0}
+  y: {cells: 16, length: 20.0}
+initial: {phi: -1.0}
+time: {end: 1.0, step: 0.1}
+nucleation:
+  phi:
+    radius: 3.0
+    interface_width: 1.0
+    amplitude: 2.0
+    seeds: [{time: 0.5, centre: [5.0, 5.0]}]
+    random: {count: 3, from: 0.0, to: 1.0}
+"""
+# Changes of the scenario above.
+SEEDS: dict[str, tuple[str, str, str]] = {
+    "seeds of an unknown field": (
+        "  phi:\n",
+        "  fi:\n",
+        "a.yaml:8: nucleation.fi: unknown field 'fi'; valid names: phi",
+    ),
+    "misspelt key of seeds": (
+        "amplitude",
+        "amplitud",
+        "a.yaml:11: nucleation.phi.amplitud: unknown key; did you mean 'amplitude'?",
+    ),
+    "misspelt key of a seed": (
+        "centre",
+        "center",
+        "a.yaml:12: nucleation.phi.seeds.0.center: unknown key; did you mean 'centre'?",
+    ),
+    "seeds without radius": ("    radius: 3.0\n", "", "a.yaml:8: nucleation.phi.radius: is missing"),
+    "neither seeds nor random": (
+        "    seeds: [{time: 0.5, centre: [5.0, 5.0]}]\n    random: {count: 3, from: 0.0, to: 1.0}\n",
+        "",
+        "a.yaml:8: nucleation.phi: needs seeds or random, or both",
+    ),
+    "centre of a seed in three dimensions": (
+        "[5.0, 5.0]",
+        "[5.0, 5.0, 5.0]",
+        "a.yaml:12: nucleation.phi.seeds.0.centre: needs 2 numbers, [x, y] (got 3)",
+    ),
+    "seed outside the box": (
+        "[5.0, 5.0]",
+        "[5.0, 25.0]",
+        "a.yaml:12: nucleation.phi.seeds.0.centre: y = 25 lies outside the box, 0 to 20",
+    ),
+    "seed at the end": (
+        "time: 0.5",
+        "time: 1.0",
+        "a.yaml:12: nucleation.phi.seeds.0.time: 1 is not before time.end = 1",
+    ),
+    "seed before the start": (
+        "time: 0.5",
+        "time: -0.5",
+        "a.yaml:12: nucleation.phi.seeds.0.time: must be at least 0 (got -0.5)",
+    ),
+    "random seeds beyond the end": (
+        "to: 1.0",
+        "to: 2.0",
+        "a.yaml:13: nucleation.phi.random.to: 2 is not within time.end = 1",
+    ),
+    "random seeds backwards": (
+        "from: 0.0",
+        "from: 1.5",
+        "a.yaml:13: nucleation.phi.random.to: must be at least from = 1.5 (got 1)",
+    ),
+    "no random seed": ("count: 3", "count: 0", "a.yaml:13: nucleation.phi.random.count: must be at least 1 (got 0)"),
+    "half a random seed": ("count: 3", "count: 0.5", "a.yaml:13: nucleation.phi.random.count: must be a whole number"),
+    "seed smaller than cells": (
+        "radius: 3.0",
+        "radius: 2.0",
+        "a.yaml:9: nucleation.phi.radius: 2 is less than 2 cells of 1.25: use more cells",
+    ),
+    "seed larger than the box": (
+        "centre: [5.0, 5.0]",
+        "centre: [5.0, 5.0], radius: 12",
+        "a.yaml:12: nucleation.phi.seeds.0.radius: a seed of radius 12 does not fit into a box of 20",
+    ),
+    "sharp seed": (
+        "interface_width: 1.0",
+        "interface_width: 0",
+        "a.yaml:10: nucleation.phi.interface_width: must be greater than 0 (got 0)",
+    ),
+    "list for random seeds": (
+        "{count: 3, from: 0.0, to: 1.0}",
+        "[3]",
+        "a.yaml:13: nucleation.phi.random: must be a section with the keys count, from, to",
+    ),
+}
+FILES |= {case: (None, SEEDED.replace(old, new, 1), message) for case, (old, new, message) in SEEDS.items()}
+FILES["seeds of a conserved field"] = (
+    "seed: 1",
+    "nucleation: {c: {radius: 3.0, interface_width: 1.0, random: {count: 3, from: 0.0, to: 0.0}}}",
+    "a.yaml:14: nucleation.c: the mean of c is conserved, and a seed would change it",
+)
+
 LINES: dict[str, tuple[str, str]] = {
     "no such file": ("run b.yaml", "b.yaml: cannot be read: No such file or directory"),
     "folder as scenario": ("run folder", "folder: is a folder, expected a scenario file (.yaml)"),

@@ -28,17 +28,18 @@ SHOWN = (
     "fepd",
     "feni",
     "soft_martensite",
+    "pfhub/8b",
 )
 
 
 def make(scenario: str) -> None:
-    """Run a scenario and save its overview as `<scenario>.png` beside this file."""
+    """Run a scenario and save its overview as `<scenario>.png` beside this file, that of `pfhub/8b` as `pfhub_8b.png`."""
     with tempfile.TemporaryDirectory() as folder:
         run = pf.run(SCENARIOS / f"{scenario}.yaml", output=folder)
         buffer = io.BytesIO()
         figure_overview(run).savefig(buffer, dpi=DPI)
     picture = Image.open(buffer).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    picture.save(HERE / f"{scenario}.png", optimize=True)
+    picture.save(HERE / f"{scenario.replace('/', '_')}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The energy balance of a run whose loads or temperature change: what the steps gave up, and what the changes put in.
+"""The energy balance of a run whose loads or temperature change or that is seeded: what steps gave up, what the changes put in.
 
 A step lowers the energy under the loads and the temperature of its beginning; the sum of that is the column `dissipation` D.
 Changes of the load then do work on the state: with M, g and c of the load (`models.base.Coupling`),
@@ -6,7 +6,7 @@ Changes of the load then do work on the state: with M, g and c of the load (`mod
     E(b) − E(a) = −[D(b) − D(a)] + W,    W = V ∫ (½ ū·dM·ū − dg·ū + dc).
 
 Only means of the fields enter W, which are columns too. It is integrated from row to row with the mean of ū at both ends, exact
-where ū is linear in between; at a switch of control ū is interpolated.
+where ū is linear in between; at a switch of control ū is interpolated. To W comes what seeds put in, the column `energy_added`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from phasefield.analysis.frames import energy_scale
+from phasefield.analysis.frames import energy_added, energy_scale
 from phasefield.analysis.modes import NotApplicable
 from phasefield.models.base import Coupling, Model
 from phasefield.output.reader import Run
@@ -69,7 +69,8 @@ def energy_balance(run: Run, scenario: LoadedScenario) -> Balance:
     for i in np.nonzero(same)[0]:
         if model.coupling is not None:
             work[i], doubt[i] = _work(model, model.coupling, times[i : i + 2], means[i : i + 2])
-    work, doubt = volume * work, volume * doubt
+    # The state jumps where a seed appears, at an energy that the run took down.
+    work, doubt = volume * work + np.diff(energy_added(run)), volume * doubt
     given, change = np.diff(dissipation), np.diff(energy)
     residual = np.where(same, change + given - work, 0.0)
     scale = float(energy_scale(run).max())

@@ -27,8 +27,8 @@ TOLERANCES = {"double": 1e-9, "single": 1e-5}
 class FrameCheck:
     """Energies from frames against the history, and means; `tolerance` is that of the stored precision.
 
-    energy_growth: the largest growth from one frame to the next, loads and temperature being constant between them; falling:
-    whether there are two such frames.
+    energy_growth: the largest growth from one frame to the next, loads and temperature being constant between them, beyond what
+    seeds put in; falling: whether there are two such frames.
     """
 
     times: np.ndarray
@@ -77,7 +77,7 @@ def check_frames(run: Run, scenario: LoadedScenario) -> FrameCheck:
     alike = [scenario.loses_energy and steady(model, a, b) for a, b in pairwise(frame_times[chosen].tolist())]
     with np.errstate(all="ignore"):
         error = np.max(np.abs(values - recorded[index]) / magnitude)
-        growth = np.max(np.where(alike, np.diff(values) / magnitude[1:], 0.0))
+        growth = np.max(np.where(alike, np.diff(values - energy_added(run)[index]) / magnitude[1:], 0.0))
         drift = {n: float(np.abs(np.array(m) - m[0]).max()) / (largest[n] or 1.0) for n, m in means.items()}
     precise = scenario.settings.precision == "double" and scenario.settings.output.fields.precision == "double"
     return FrameCheck(
@@ -89,6 +89,12 @@ def check_frames(run: Run, scenario: LoadedScenario) -> FrameCheck:
         drift,
         TOLERANCES["double" if precise else "single"],
     )
+
+
+def energy_added(run: Run) -> np.ndarray:
+    """Energy put in by seeds up to every row of the history."""
+    history = run.history
+    return np.asarray(history["energy_added"]) if "energy_added" in history else np.zeros(history["time"].size)
 
 
 def energy_scale(run: Run) -> np.ndarray:

@@ -86,7 +86,9 @@ class QuasiStatic:
                 "and sources out of the scenario"
             )
         steps_in_time = _relaxation(self.scenario) if time is None else dict(time)
-        self.scenario = load_scenario(self.scenario, {**standing_still(self.scenario, now), "time": steps_in_time})
+        # Seeds appear at times, which say nothing here; those at t = 0 are in the state.
+        still = {**standing_still(self.scenario, now), "nucleation": {}}
+        self.scenario = load_scenario(self.scenario, {**still, "time": steps_in_time})
         self.rest, self.limit, self.steps = rest, limit, steps
         self.dissipation = 0.0
         self._device, self._threads = device, threads

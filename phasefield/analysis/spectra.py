@@ -73,7 +73,8 @@ class LinearRegime:
     Kept in double precision: the initial power of every followed mode, the power per shell at every sample, the variance of
     the field, and every step's size and S. `verify` predicts the shells mode by mode from the first and compares.
 
-    The regime ends when the measure of `nonlinearity` has passed its limit, or when a load or the temperature changes.
+    The regime ends when the measure of `nonlinearity` has passed its limit, or when a load or the temperature
+    changes or a seed is placed.
     """
 
     def __init__(self, simulation: Simulation):
@@ -167,6 +168,8 @@ class LinearRegime:
         self.end = steady_until(model)
         if self.end == 0.0:
             raise NotApplicable("a load or the temperature changes from the start: the uniform state is not stationary")
+        # A sample at that very time would show the seed.
+        self.end = min(self.end, (1.0 - 1e-9) * simulation.scenario.first_nucleus)
 
     def datasets(self) -> dict[str, Any]:
         """The group `/growth` of the fields file."""

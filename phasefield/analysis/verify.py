@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.analysis.avrami import avrami_of_run
 from phasefield.analysis.balance import energy_balance
 from phasefield.analysis.conditions import steady
 from phasefield.analysis.frames import check_frames
@@ -76,6 +77,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         checks.append(_shrinking(run, assumed, wanted.shrinking_radius))
     if wanted.structure_factor is not False:
         checks.append(_structure_factor(run, assumed, recorded, wanted.structure_factor))
+    if wanted.avrami is not False:
+        checks.append(_avrami(run, assumed, wanted.avrami))
     if wanted.twins is not False:
         checks += _twins(run, assumed, wanted.twins)
     if assumed.exact and wanted.manufactured is not False:
@@ -190,8 +193,11 @@ def _energy(run: Run, scenario: LoadedScenario) -> Check:
 
 
 def _balance(run: Run, scenario: LoadedScenario) -> list[Check]:
-    """Where loads or temperature change: the dissipation never falls back, and the energy is what it and their work leave."""
-    if steady(scenario.model, 0.0, float(np.asarray(run.history["time"])[-1])):
+    """Where loads or temperature change or seeds appear: the dissipation never falls back, and the energy is what it and their
+    work leave."""
+    end = float(np.asarray(run.history["time"])[-1])
+    seeded = scenario.first_nucleus <= end
+    if steady(scenario.model, 0.0, end) and not seeded:
         return []
     if scenario.forced:
         return [Check(BALANCE, NOT_APPLICABLE, detail="the work of a source is not followed")]
@@ -212,6 +218,8 @@ def _balance(run: Run, scenario: LoadedScenario) -> list[Check]:
         return [*checks, Check(BALANCE, NOT_APPLICABLE, detail=detail)]
     tolerance = 2.0 * found.resolution + tolerance + 1e-9
     detail = f"changes over {found.rows} intervals of the history, against work of the loads less dissipation"
+    if seeded:
+        detail = detail.replace("work of the loads", "work of loads and seeds")
     if found.left_out:
         detail += f"; {found.left_out} in which the temperature changes are left out"
     checks.append(
@@ -266,6 +274,17 @@ def _manufactured(run: Run, scenario: LoadedScenario, tolerance: float) -> list[
         status = _status(error.relative, tolerance)
         checks.append(Check(title, status, error.absolute, 0.0, error.relative, tolerance, detail))
     return checks
+
+
+def _avrami(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
+    name = "Avrami exponent"
+    try:
+        fit, expected = avrami_of_run(run, scenario)
+    except NotApplicable as reason:
+        return Check(name, NOT_APPLICABLE, detail=str(reason))
+    error = abs(fit.exponent - expected) / expected
+    detail = f"over {fit.rows} rows of the history, fraction {fit.fractions[0]:.3f} to {fit.fractions[1]:.3f}"
+    return Check(name, _status(error, tolerance), fit.exponent, expected, error, tolerance, detail)
 
 
 def _twins(run: Run, scenario: LoadedScenario, tolerances: Any) -> list[Check]:

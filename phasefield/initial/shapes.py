@@ -24,7 +24,7 @@ from phasefield.initial.base import AxisName, NonNegative, Number, Positive, Sou
 from phasefield.spectral.grid import Axis, Grid
 
 
-def _offset(axis: Axis, coordinate: np.ndarray, centre: float) -> np.ndarray:
+def nearest_offset(axis: Axis, coordinate: np.ndarray, centre: float) -> np.ndarray:
     """Coordinate minus centre, to the nearest image where the axis is periodic."""
     offset = coordinate - centre
     if axis.boundary == "periodic":
@@ -56,7 +56,7 @@ class _Round(Shape):
                 f"{where}: needs a {self.dimensions}-dimensional grid, this one has {grid.dimensions}{hint}"
             )
         coordinates = grid.coordinates()
-        squares = [_offset(a, coordinates[a.name], c) ** 2 for a, c in zip(grid.axes, self.centre, strict=True)]
+        squares = [nearest_offset(a, coordinates[a.name], c) ** 2 for a, c in zip(grid.axes, self.centre, strict=True)]
         return self.radius - np.sqrt(sum(squares))
 
 
@@ -99,7 +99,7 @@ class Stripe(_Flat):
                 f"{where}.width: {self.width:g} leaves nothing outside on the periodic axis {axis.name} "
                 f"of length {axis.length:g}"
             )
-        return 0.5 * self.width - np.abs(_offset(axis, coordinate, self.centre))
+        return 0.5 * self.width - np.abs(nearest_offset(axis, coordinate, self.centre))
 
 
 class Front(_Flat):
@@ -120,7 +120,7 @@ class Front(_Flat):
             )
         if axis.boundary == "periodic":
             middle = 0.5 * self.position
-            return middle - np.abs(_offset(axis, coordinate, middle))
+            return middle - np.abs(nearest_offset(axis, coordinate, middle))
         return self.position - coordinate
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,12 +14,14 @@ import yaml
 from pydantic import ValidationError
 
 from phasefield.errors import InputError, unknown
+from phasefield.initial.nuclei import Nucleus, nuclei_of
 from phasefield.kernels.expressions import Expression
 from phasefield.models.base import Model
 from phasefield.models.manufactured import source_terms, why_not_manufactured
 from phasefield.registry import lookup, names
 from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
 from phasefield.scenario.messages import Problem, problems, shown
+from phasefield.scenario.nucleation import check_nucleation, seed_times
 from phasefield.scenario.schema import MAX_CELLS, build_model, scenario_class
 from phasefield.scenario.space_time import parse_all
 from phasefield.spectral.grid import Grid
@@ -64,6 +67,16 @@ class LoadedScenario:
             return source_terms(self.model, self.exact)
         return parse_all("source", self.settings.source, self.grid)
 
+    @cached_property
+    def nuclei(self) -> tuple[Nucleus, ...]:
+        """All seeds in the order in which they appear."""
+        return nuclei_of(self.settings.nucleation, self.grid, self.settings.seed)
+
+    @property
+    def first_nucleus(self) -> float:
+        """When the first seed appears during the run; infinite when none does."""
+        return min((n.time for n in self.nuclei if n.time > 0.0), default=math.inf)
+
     @property
     def forced(self) -> bool:
         """Whether any field has a source."""
@@ -71,7 +84,7 @@ class LoadedScenario:
 
     @cached_property
     def loses_energy(self) -> bool:
-        """Whether F can only decrease while loads and temperature stay as they are."""
+        """Whether F can only decrease while loads and temperature stay as they are, and from one seed to the next."""
         exchanges = any(self._exchanges(name) for name in self.model.fields)
         return self.model.loses_energy and not self.forced and not exchanges
 
@@ -92,10 +105,11 @@ class LoadedScenario:
     def resolved(self) -> dict[str, Any]:
         """Every setting written out, defaults included, file names absolute; running it again reproduces the run."""
         data = self.settings.model_dump(mode="json", exclude_none=True)
-        order = ["title", "model", "grid", "initial", "fixed", "source", "manufactured", "time", "output"]
+        order = ["title", "model", "grid", "initial", "fixed", "nucleation", "source", "manufactured", "time", "output"]
         order += ["checkpoint", "seed", "precision"]
         data.pop("test", None)
-        data = {k: v for k, v in data.items() if v or k not in ("initial", "fixed", "source", "manufactured")}
+        optional = ("initial", "fixed", "nucleation", "source", "manufactured")
+        data = {k: v for k, v in data.items() if v or k not in optional}
         for source in (*data.get("initial", {}).values(), *data.get("fixed", {}).values()):
             if isinstance(source, dict) and "file" in source:
                 source["file"] = str((self.folder / source["file"]).resolve())
@@ -245,15 +259,20 @@ def _check_noise(loaded: LoadedScenario) -> list[Problem]:
         return _check_thermal_noise(loaded, loaded.model.noise_correction)
     if settings.time.scheme != "imex1" or not isinstance(step, float | int):
         return [Problem(("model", "thermal_energy"), "noise needs time.scheme: imex1 and a fixed time.step")]
-    output = settings.output
-    moments = [
+    output, found = settings.output, []
+    moments: list[tuple[Path_, Iterable[float | None]]] = [
         (("output", "fields", "every"), [output.fields.every]),
         (("output", "fields", "at"), output.fields.at or []),
         (("output", "history", "every"), [output.history.every or settings.time.end / HISTORY_ROWS]),
         (("time", "end"), [settings.time.end]),
         (("model", "thermal_energy"), loaded.model.events),
     ]
-    found = []
+    for name, section in settings.nucleation.items():
+        moments += [(path, [time]) for path, time in seed_times(section, ("nucleation", name))]
+        if section.random is not None and section.random.start < section.random.to:
+            found.append(
+                Problem(("nucleation", name, "random"), "with noise all random seeds need one time: from = to")
+            )
     for path, times in moments:
         off = [t for t in times if t is not None and abs(t / step - round(t / step)) > 1e-6]
         if off:
@@ -365,6 +384,7 @@ def _check_whole(loaded: LoadedScenario) -> list[Problem]:
     for name in loaded.model.fixed_needed():
         if name not in settings.fixed:
             found.append(Problem(("fixed", name), f"is missing; model {settings.model.name} needs it as it is set up"))
+    found += check_nucleation(loaded)
     for i, name in enumerate(settings.output.fields.names or []):
         known = [*fields, *loaded.model.derived_names()]
         if name not in known:

@@ -29,6 +29,7 @@ import phasefield.models
 import phasefield.stepping.schemes  # noqa: F401 - fills the registry of schemes
 from phasefield.errors import did_you_mean
 from phasefield.initial import InitialField
+from phasefield.initial.seeds import NucleationSection
 from phasefield.models.base import Model, Strict
 from phasefield.registry import lookup, names
 from phasefield.scenario.space_time import SpaceTime
@@ -288,6 +289,10 @@ class VerifySection(Strict):
     structure_factor: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=False, description="rms error of ⟨|φ̂_k|²⟩V(f″+κk̃²)/kT of a stable state with thermal noise"
     )
+    avrami: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=False,
+        description="relative error of the Avrami exponent: d for seeds at one time, d + 1 for a constant rate",
+    )
     twins: Annotated[
         Off | Annotated[TwinsCheck, Tag("{section}")],
         _by_kind("false or a section of tolerances such as {share: 0.99}"),
@@ -314,6 +319,9 @@ class _ScenarioBase(Strict):
     manufactured: dict[str, SpaceTime] = Field(
         default={},
         description="exact solution of every field, a formula in x, y, z, t and Lx, Ly, Lz; its source is derived",
+    )
+    nucleation: dict[str, NucleationSection] = Field(
+        default={}, description="seeds of a new phase, by field name; fields whose mean is not conserved"
     )
     time: TimeSection = Field(description="end, step and scheme")
     output: OutputSection = Field(default=OutputSection(), description="what is written")

@@ -288,15 +288,15 @@ class Sweep:
         """Replace the numbers of the mode k = 0 in what `couple` returned by `packed` (components)."""
         coupling[:, 0, 0, :2] = packed[:, None]
 
-    def forward(self, u: np.ndarray, u_hat: np.ndarray) -> None:
-        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""
+    def forward(self, u: np.ndarray, u_hat: np.ndarray, lifted: bool = True) -> None:
+        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape); `lifted`: whether they contain the lift."""
         u = np.asarray(u, self.dtype).reshape(self.fields, self._n0, self._middle, self._nx)
 
         def work(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
                 block, flat = self._row_buffers[thread][self._row_tail(b)]
                 block[...] = u[:, b * self.block_rows : b * self.block_rows + block.shape[1]]
-                if self._lift is not None:
+                if self._lift is not None and lifted:
                     flat -= self._lift[b]
                 self._rows_forward(block, b)
 

@@ -206,8 +206,8 @@ class GpuSweep:
         """Replace the numbers of the mode k = 0 in what `couple` returned by `packed` (components)."""
         coupling[:, 0, 0, 0] = self.xp.asarray(packed, self.dtype)
 
-    def forward(self, u: Any, u_hat: Any) -> None:
-        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape)."""
+    def forward(self, u: Any, u_hat: Any, lifted: bool = True) -> None:
+        """u_hat = transform of the real fields `u`, shape (fields, *grid.shape); periodic boxes have no lift."""
         self.work[...] = self.xp.asarray(u, self.dtype).reshape(self.work.shape)
         self.spectral_pass(self.kernels.store_block, (self.real_view(u_hat),), backward=False)
 

@@ -157,6 +157,17 @@ class Stepper:
             self._thermal.start(self.mean(0))
         self._begin()
 
+    def add(self, change: np.ndarray) -> None:
+        """Change the state between two steps by real fields, shape (fields, *grid.shape), and start anew from it.
+
+        Only the change is transformed, so that a field without one keeps its coefficients to the last bit.
+        """
+        self.sweep.forward(change, self._value_hat, lifted=False)
+        self.state_hat += self._value_hat
+        self._last_dt = 0.0
+        self._slot_spoilt = False
+        self._begin()
+
     def _begin(self) -> None:
         """Evaluate the state, from which the next step starts, and its energies."""
         self.restore()

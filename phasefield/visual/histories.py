@@ -64,7 +64,7 @@ def draw_energy(axes: Axes, run: Run) -> None:
     """Total energy and its terms against time."""
     history = run.history
     time = history["time"].values
-    terms = [str(n) for n in history if str(n).startswith("energy_") and n != "energy_increase"]
+    terms = [str(n) for n in history if str(n).startswith("energy_") and n not in ("energy_increase", "energy_added")]
     axes.plot(time, history["energy"].values, color=BLACK, lw=2.4, label="total")
     for term, colour in zip(sorted(terms), TERM_COLOURS, strict=False):
         label = term.removeprefix("energy_").replace("_", " ")

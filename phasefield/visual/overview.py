@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from phasefield.analysis.growth import GrowthCurve
 from phasefield.output.reader import Run
+from phasefield.visual.avrami import draw_avrami, wants_avrami
 from phasefield.visual.fields import box, draw_frames, telling_frames
 from phasefield.visual.growth import draw_growth, measured_growth
 from phasefield.visual.histories import draw_energy, draw_radius
@@ -25,7 +26,8 @@ PANEL = 4.3
 
 @styled
 def figure_overview(run: Run | str) -> Figure:
-    """Frames; energy; growth rates, or the radius where the scenario has it checked, or spectra; loops under changing loads.
+    """Frames; energy; growth rates, or the radius or Avrami's law where the scenario has them checked, or spectra; loops under
+    changing loads.
 
     There are the first, the middle and the last frame; under changing loads five, those that differ most.
     """
@@ -56,6 +58,8 @@ def _middle(run: Run, *, with_spectra: bool) -> tuple[list[Callable[[Axes], None
     """What is drawn beside the energy, and why it is not the growth rates."""
     if wants_radius(run):
         return [lambda axes: draw_radius(axes, run)], ""
+    if wants_avrami(run):
+        return [lambda axes: draw_avrami(axes, run)], ""
     growth = measured_growth(run)
     if isinstance(growth, GrowthCurve):
         return [lambda axes: draw_growth(axes, growth, legend_size=7.0)], ""
