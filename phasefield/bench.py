@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.gradient_flow import GradientFlow
 from phasefield.registry import names
-from phasefield.simulation import Simulation
 
 GRIDS: tuple[tuple[int, ...], ...] = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (64, 64, 64), (128, 128, 128))
 SECONDS_PER_GRID = 4.0
@@ -35,7 +35,7 @@ class Row:
 
 def make_step(
     cells: Sequence[int], scheme: str, threads: int, precision: str = "double"
-) -> tuple[Callable, Simulation]:
+) -> tuple[Callable, GradientFlow]:
     """A function that makes one fixed step of Cahn–Hilliard with the quartic well, and its simulation."""
     scenario = {
         "model": {"name": "cahn_hilliard", "gradient_energy": 2.0, "free_energy": "0.25*(c**2 - 1)**2"},
@@ -44,7 +44,7 @@ def make_step(
         "time": {"end": 1e9, "step": 0.05, "scheme": scheme},
         "precision": precision,
     }
-    simulation = Simulation.from_scenario(scenario, device="cpu", threads=threads)
+    simulation = GradientFlow.from_scenario(scenario, device="cpu", threads=threads)
     stepper, S = simulation.stepper, np.array([2.0])
 
     def step() -> None:

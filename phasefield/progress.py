@@ -41,8 +41,8 @@ class LineReporter:
     def _print(self, simulation: Simulation) -> None:
         print(
             f"t = {simulation.time:<10.5g} {100 * simulation.time / simulation.end:3.0f} %  "
-            f"energy {simulation.energies.total:<14.8g} step {_step(simulation):<9.3g} "
-            f"steps {simulation.counters.steps}  {time.monotonic() - self._began:.1f} s",
+            f"energy {simulation.energy:<14.8g} step {simulation.step_size:<9.3g} "
+            f"steps {simulation.steps}  {time.monotonic() - self._began:.1f} s",
             file=self._stream,
             flush=True,
         )
@@ -78,7 +78,7 @@ class BarReporter:
     def start(self, simulation: Simulation) -> None:
         self._progress.start()
         self._task = self._progress.add_task(
-            simulation.scenario.name, total=simulation.end, time=0.0, energy=simulation.energies.total, step=0.0
+            simulation.scenario.name, total=simulation.end, time=0.0, energy=simulation.energy, step=0.0
         )
 
     def update(self, simulation: Simulation) -> None:
@@ -89,8 +89,8 @@ class BarReporter:
                 self._task,
                 completed=simulation.time,
                 time=simulation.time,
-                energy=simulation.energies.total,
-                step=_step(simulation),
+                energy=simulation.energy,
+                step=simulation.step_size,
             )
 
     def finish(self, simulation: Simulation) -> None:
@@ -101,7 +101,3 @@ def make_reporter() -> LineReporter | BarReporter:
     """A bar when standard error is a terminal that can redraw a line, else lines."""
     redraws = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
     return BarReporter() if redraws else LineReporter()
-
-
-def _step(simulation: Simulation) -> float:
-    return simulation.last_step.size if simulation.last_step else 0.0

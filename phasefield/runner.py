@@ -24,6 +24,7 @@ from phasefield.analysis.predict import require_memory
 from phasefield.analysis.spectra import LinearRegime, StructureFactor
 from phasefield.analysis.verify import Verdict, verify
 from phasefield.errors import InputError, Interrupted, NumericalError, PhasefieldError
+from phasefield.gradient_flow import GradientFlow
 from phasefield.output import checkpoint, provenance
 from phasefield.output.fields import FieldsFile, FieldSpec
 from phasefield.output.history import HistoryWriter
@@ -31,7 +32,7 @@ from phasefield.output.reader import FILE_NAME, Run
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.schema import HISTORY_ROWS
 from phasefield.simulation import Simulation
-from phasefield.stepping.schedule import At, Every, Never, Schedule
+from phasefield.stepping.schedule import At, Every, EveryStep, Never, Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -58,23 +59,25 @@ class Reporter(Protocol):
 
 
 class _Frames:
-    """Writes a frame and the spectrum at every output time."""
+    """Writes a frame, and of a gradient flow the spectrum, at every output time."""
 
     def __init__(self, file: FieldsFile, schedule: Schedule, names: list[str], history: HistoryWriter):
-        self.schedule, self.spectrum = schedule, None
+        self.schedule = schedule
+        self.spectrum: StructureFactor | None = None
         self._file, self._names, self._history = file, names, history
         self.last_time: float | None = None
 
     def start(self, simulation: Simulation) -> None:
-        self.spectrum = StructureFactor(simulation)
+        if isinstance(simulation, GradientFlow):
+            self.spectrum = StructureFactor(simulation)
         self.observe(simulation)
 
     def observe(self, simulation: Simulation) -> None:
-        assert self.spectrum is not None
         state = simulation.state
         state |= simulation.derived([n for n in self._names if n not in state])
-        self._file.append(simulation.time, simulation.counters.steps, {n: state[n] for n in self._names})
-        self.spectrum.sample(simulation)
+        self._file.append(simulation.time, simulation.steps, {n: state[n] for n in self._names})
+        if self.spectrum is not None and isinstance(simulation, GradientFlow):
+            self.spectrum.sample(simulation)
         self._history.flush()
         self.last_time = simulation.time
 
@@ -87,49 +90,8 @@ class _History:
         self.last_time: float | None = None
 
     def observe(self, simulation: Simulation) -> None:
-        self.writer.add(history_row(simulation))
+        self.writer.add(simulation.history_row())
         self.last_time = simulation.time
-
-
-def history_names(simulation: Simulation) -> list[str]:
-    """Columns of `/history`."""
-    names = ["time", "step_size", "energy", "energy_bulk", "energy_gradient", "energy_increase", "dissipation"]
-    if simulation.model.coupling is not None or simulation.model.explicit:
-        names.append("energy_elastic")
-    for field in simulation.split.names:
-        names += [f"{what}_{field}" for what in ("mean", "min", "max", "drift", "stabilisation")]
-    if simulation.nuclei.nuclei:
-        names += ["seeds", "energy_added"]
-    return [*names, *simulation.model.record_names(), "steps", "rejected_steps"]
-
-
-def history_row(simulation: Simulation) -> dict[str, float]:
-    """Scalars of the present state. `drift_<field>` and `energy_increase` are the largest values at any step so far."""
-    stepper, counters, energies = simulation.stepper, simulation.counters, simulation.energies
-    step = simulation.last_step
-    row = {
-        "time": simulation.time,
-        "step_size": step.size if step else 0.0,
-        "energy": energies.total,
-        "energy_bulk": energies.bulk,
-        "energy_gradient": energies.gradient,
-        "energy_increase": counters.largest_energy_increase,
-        "dissipation": simulation.dissipation,
-        "steps": counters.steps,
-        "rejected_steps": counters.rejected,
-    }
-    if simulation.model.coupling is not None or simulation.model.explicit:
-        row["energy_elastic"] = energies.coupling
-    if simulation.nuclei.nuclei:
-        row |= {"seeds": simulation.nuclei.placed, "energy_added": simulation.nuclei.energy_added}
-    row |= simulation.records()
-    for q, field in enumerate(simulation.split.names):
-        low, high = stepper.ranges[q]
-        values = (stepper.mean(q), low, high, counters.largest_mean_drift[q], simulation.stabilisation.values[q])
-        row |= {
-            f"{w}_{field}": v for w, v in zip(("mean", "min", "max", "drift", "stabilisation"), values, strict=True)
-        }
-    return row
 
 
 def run(
@@ -215,9 +177,7 @@ def prepare_folder(folder: Path) -> None:
 def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, began: float, stop: _Stop) -> Run:
     loaded, settings = simulation.scenario, simulation.scenario.settings
     text = loaded.resolved_yaml()
-    record = provenance.collect(
-        text, simulation.backend.device, simulation.sweep.threads, simulation.engine.name, settings.seed
-    )
+    record = provenance.collect(text, simulation.device, simulation.threads, simulation.engine_name, settings.seed)
     _write_text(folder / "scenario.yaml", text)
     status: dict[str, Any] = {"status": "running", **record}
     _write_status(folder, status)
@@ -229,20 +189,23 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
         precision=settings.output.fields.precision,
         title=settings.title or loaded.name,
         source=f"phasefield {record['version']}",
-        history_names=history_names(simulation),
+        history_names=simulation.history_names(),
     )
     file.write_provenance(text, json.dumps(record))
-    history = _History(HistoryWriter(file, history_names(simulation)), _history_schedule(settings))
+    history = _History(
+        HistoryWriter(file, simulation.history_names()), _history_schedule(settings, loaded.model.history_every_step)
+    )
     frames = _Frames(file, _frame_schedule(settings), names, history.writer)
     observers: list[Any] = [history, frames]
     regime = None
-    if settings.verify is not False and settings.verify.linear_stability is not False:
+    wanted = settings.verify is not False and settings.verify.linear_stability is not False
+    if wanted and isinstance(simulation, GradientFlow):
         regime = LinearRegime(simulation)
         observers.append(regime)
     history.observe(simulation)
     frames.start(simulation)
     saver = _Saver(folder, simulation, settings.checkpoint.every_seconds)
-    logger.info("%s: %s on %s", loaded.name, loaded.model.equation, _where(simulation))
+    logger.info("%s: %s on %s", loaded.name, loaded.model.equation, simulation.where)
     if reporter is not None:
         reporter.start(simulation)
     first_step = time.perf_counter() - began
@@ -278,7 +241,7 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
             reporter.finish(simulation)
         if outcome != "finished":
             logger.error("%s: %s", outcome, status.get("reason", "unexpected error"))
-        status |= {"status": outcome, "time": simulation.time, "steps": simulation.counters.steps}
+        status |= {"status": outcome, "time": simulation.time, "steps": simulation.steps}
         status |= {"seconds_to_first_step": first_step, "seconds": time.perf_counter() - began, **provenance.at_end()}
         _write_status(folder, status)
         _finish(file, simulation, history, frames, regime)
@@ -300,8 +263,8 @@ def _finish(
     history.writer.flush()
     if frames.last_time != simulation.time:
         frames.observe(simulation)
-    assert frames.spectrum is not None
-    file.write_group("spectrum", frames.spectrum.datasets(simulation.split.names), {})
+    if frames.spectrum is not None and isinstance(simulation, GradientFlow):
+        file.write_group("spectrum", frames.spectrum.datasets(simulation.split.names), {})
     if regime is not None:
         file.write_group("growth", regime.datasets(), regime.attributes())
 
@@ -385,14 +348,10 @@ def _frame_schedule(settings: Any) -> Schedule:
     return At(tuple(fields.at)) if fields.at is not None else Never()
 
 
-def _history_schedule(settings: Any) -> Schedule:
+def _history_schedule(settings: Any, every_step: bool) -> Schedule:
+    if every_step and settings.output.history.every is None:
+        return EveryStep()
     return Every(settings.output.history.every or settings.time.end / HISTORY_ROWS)
-
-
-def _where(simulation: Simulation) -> str:
-    if simulation.backend.device != "cpu":
-        return simulation.backend.device
-    return f"{simulation.sweep.threads} CPU thread(s), {simulation.engine.name}"
 
 
 def _write_status(folder: Path, status: Mapping[str, Any]) -> None:

@@ -10,10 +10,10 @@ from conftest import scenario
 
 from phasefield.energy.bulk import BulkEnergy
 from phasefield.energy.gradient import GradientEnergy
+from phasefield.gradient_flow import GradientFlow
 from phasefield.kernels.expressions import parse
 from phasefield.models.base import Model, conserved, non_conserved
 from phasefield.scenario import load_scenario
-from phasefield.simulation import Simulation
 
 # Where the loads go over to another phase.
 CORNER = 0.5
@@ -92,12 +92,12 @@ class CoupledFields(Model):
         return (CORNER,)
 
 
-def coupled_run(device: str, dimensions: int = 2, mean_moves: bool = True, **sections) -> Simulation:
+def coupled_run(device: str, dimensions: int = 2, mean_moves: bool = True, **sections) -> GradientFlow:
     """A simulation of the model, from noise; `sections` of the scenario."""
     loaded = load_scenario(scenario("allen_cahn", dimensions, **sections))
     # No scenario can name this model.
     loaded.__dict__["model"] = CoupledFields(mean_moves)
-    simulation = Simulation(loaded, device=device, threads=1)
+    simulation = GradientFlow(loaded, device=device, threads=1)
     simulation.set_state(dict(zip("ab", noise(simulation.grid), strict=True)))
     return simulation
 

@@ -8,10 +8,11 @@ from conftest import scenario
 from coupled_model import coupled_run
 
 from phasefield.errors import InputError
+from phasefield.gradient_flow import ENERGY_ROUNDING
 from phasefield.kernels import gpu, philox
 from phasefield.kernels.philox_source import PHILOX_CUDA
 from phasefield.registry import names
-from phasefield.simulation import ENERGY_ROUNDING, Simulation
+from phasefield.simulation import Simulation
 from phasefield.stepping.schemes import function_values
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("default")]

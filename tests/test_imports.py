@@ -26,6 +26,8 @@ ROWS = {
     "stepping": 3,
     "scenario": 4,
     "simulation": 4,
+    "gradient_flow": 4,
+    "crack_growth": 4,
     "initial": 4,
     "output": 4,
     "analysis": 5,

@@ -17,9 +17,9 @@ import numpy as np
 
 from phasefield.analysis.manufactured import solution_errors
 from phasefield.errors import InputError, NumericalError
+from phasefield.gradient_flow import GradientFlow
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.schema import MAX_AXIS, MAX_CELLS, StepSection
-from phasefield.simulation import Simulation
 from phasefield.stepping.schemes import find_scheme
 
 # How far the observed order in time may be from the declared one.
@@ -169,7 +169,7 @@ class _Result:
 def _measure(loaded: LoadedScenario, step: float, cells: tuple[int, ...], threads: int | None) -> _Result:
     counts = {f"grid.{axis.name}.cells": n for axis, n in zip(loaded.grid.axes, cells, strict=True)}
     scenario = load_scenario(loaded, {"time.step": step, **counts})
-    simulation = Simulation.from_scenario(scenario, device="cpu", threads=threads)
+    simulation = GradientFlow.from_scenario(scenario, device="cpu", threads=threads)
     try:
         simulation.advance()
         if simulation.counters.rejected:

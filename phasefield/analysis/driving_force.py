@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from phasefield.gradient_flow import GradientFlow
 from phasefield.scenario.fields import fixed_fields
-from phasefield.simulation import Simulation
 from phasefield.spectral.waves import backward, forward, symbol_on_grid
 
 
 class DrivingForce:
     """δF/δφ of any state of one simulation; what does not change from state to state is evaluated once."""
 
-    def __init__(self, simulation: Simulation):
+    def __init__(self, simulation: GradientFlow):
         self._simulation = simulation
         model, grid = simulation.model, simulation.grid
         self._frozen = model.frozen_fields(grid, fixed_fields(simulation.scenario)) if model.frozen else {}
@@ -64,7 +64,7 @@ class DrivingForce:
         return float(np.sqrt(np.sum(self() ** 2) / self._simulation.grid.cells))
 
 
-def force_scale(simulation: Simulation) -> float:
+def force_scale(simulation: GradientFlow) -> float:
     """A driving force that is large for the model: max |f″| times the largest |φ|, on the range of its Landau polynomial.
 
     For models without one, on the range of the present state.

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from phasefield.analysis.modes import NotApplicable
 from phasefield.errors import InputError
+from phasefield.gradient_flow import GradientFlow
 from phasefield.output.reader import Run
 from phasefield.output.solution_error import SolutionError, errors_of_state
 from phasefield.scenario import LoadedScenario, load_scenario
-from phasefield.simulation import Simulation
 
 
-def solution_errors(of: Simulation | Run, scenario: LoadedScenario | None = None) -> dict[str, SolutionError]:
+def solution_errors(of: GradientFlow | Run, scenario: LoadedScenario | None = None) -> dict[str, SolutionError]:
     """Errors of the present state, or of the last frame of a run, by field; `scenario`: whose solution, if not their own.
 
     Raises:
         InputError: the scenario has no manufactured solution.
         NotApplicable: a field was not written.
     """
-    if isinstance(of, Simulation):
+    if isinstance(of, GradientFlow):
         scenario, time, state = scenario or of.scenario, of.time, of.state
     else:
         scenario, time = scenario or load_scenario(of.scenario), float(of.times[-1])
@@ -28,7 +28,7 @@ def solution_errors(of: Simulation | Run, scenario: LoadedScenario | None = None
     return errors_of_state(scenario, state, time)
 
 
-def l2_error(of: Simulation | Run) -> dict[str, float]:
+def l2_error(of: GradientFlow | Run) -> dict[str, float]:
     """sqrt(Σ (φ − u)² ΔV) of every field against the manufactured solution u at the same time.
 
     Args:

@@ -25,15 +25,15 @@ import numpy as np
 from phasefield.analysis.driving_force import DrivingForce, force_scale
 from phasefield.analysis.held_conditions import standing_still, under
 from phasefield.errors import InputError, NumericalError
+from phasefield.gradient_flow import GradientFlow
 from phasefield.scenario import LoadedScenario, load_scenario
 from phasefield.scenario.fields import initial_fields
-from phasefield.simulation import Simulation
 
 if TYPE_CHECKING:
     import xarray
 
 # Start of an increment, or a scenario with its initial condition.
-Start = str | Path | Mapping[str, Any] | LoadedScenario | Simulation
+Start = str | Path | Mapping[str, Any] | LoadedScenario | GradientFlow
 # The driving force is evaluated after so many steps, and later after this share of the steps so far.
 _LOOK_EVERY, _LOOK_SHARE = 4, 0.1
 # Tolerance of the steps of a hold, and the longest one in units of the mobility.
@@ -56,7 +56,7 @@ class QuasiStatic:
             a state comes to rest, and time then says little.
         time: the section `time:` for the holds. How fast a state relaxes does not matter here, so that it is not that of the
             scenario but `imex1`, whose energy falls for steps of any length, with adaptive steps.
-        device, threads: as for `Simulation`.
+        device, threads: as for `GradientFlow`.
 
     `state`, the fields by name, `scenario`, with the conditions of the last increment, and `dissipation`, the energy given up so
     far, belong to the last state of rest: an increment that fails leaves them as they are.
@@ -76,7 +76,7 @@ class QuasiStatic:
         device: str = "auto",
         threads: int | None = None,
     ):
-        if isinstance(start, Simulation):
+        if isinstance(start, GradientFlow):
             self.scenario, self.state, now = start.scenario, start.state, start.time
         else:
             self.scenario, now = load_scenario(start), 0.0
@@ -110,7 +110,7 @@ class QuasiStatic:
             Jumped: the mean of a field changed by more than `jump`.
         """
         scenario = under(self.scenario, conditions or {})
-        simulation = Simulation(scenario, device=self._device, threads=self._threads)
+        simulation = GradientFlow(scenario, device=self._device, threads=self._threads)
         try:
             simulation.set_state(self.state)
             force = self._relax(simulation, jump)
@@ -145,7 +145,7 @@ class QuasiStatic:
                 raise NumericalError(f"increment {i}: {error}") from None
         return xarray.Dataset({name: ("increment", [row[name] for row in rows]) for name in rows[0]})
 
-    def _relax(self, simulation: Simulation, jump: float) -> float:
+    def _relax(self, simulation: GradientFlow, jump: float) -> float:
         """Step until rest; the rms driving force then."""
         force = DrivingForce(simulation)
         wanted = self.rest * force_scale(simulation)
@@ -153,7 +153,7 @@ class QuasiStatic:
         means = [simulation.stepper.mean(q) for q in fields]
         look, rms = 0, force.rms()
 
-        def watch(sim: Simulation) -> None:
+        def watch(sim: GradientFlow) -> None:
             nonlocal look, rms
             if any(abs(sim.stepper.mean(q) - means[q]) > jump for q in fields):
                 raise Jumped
@@ -174,7 +174,7 @@ class QuasiStatic:
             )
         return rms
 
-    def _row(self, simulation: Simulation, force: float, conditions: Mapping[str, Any]) -> dict[str, float]:
+    def _row(self, simulation: GradientFlow, force: float, conditions: Mapping[str, Any]) -> dict[str, float]:
         stepper, energies = simulation.stepper, simulation.energies
         means = np.array([stepper.mean(q) for q in range(len(simulation.split.names))])
         row = {name: float(v) for name, v in conditions.items() if isinstance(v, int | float | np.number)}

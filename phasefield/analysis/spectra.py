@@ -12,7 +12,7 @@ from phasefield.analysis.conditions import steady_until
 from phasefield.analysis.modes import FollowedModes, NotApplicable, mixed
 from phasefield.analysis.nonlinearity import Nonlinearity
 from phasefield.analysis.stability import LinearStability
-from phasefield.simulation import Simulation, StepRecord
+from phasefield.gradient_flow import GradientFlow, StepRecord
 from phasefield.stepping.schedule import Never, Schedule
 
 # Samples per growth time of the fastest mode, and how many at most.
@@ -25,7 +25,7 @@ NONLINEARITY_END = 0.02
 class StructureFactor:
     """Shell averages of |ĉ_k|² over all modes; shells are as wide as the smallest wavenumber of the longest axis."""
 
-    def __init__(self, simulation: Simulation):
+    def __init__(self, simulation: GradientFlow):
         lengths = [a.length for a in simulation.grid.axes]
         spacings = [a.spacing for a in simulation.grid.axes]
         self.width = 2.0 * math.pi / max(lengths)
@@ -38,7 +38,7 @@ class StructureFactor:
     def wavenumber(self) -> np.ndarray:
         return self.width * np.arange(self.shells)
 
-    def sample(self, simulation: Simulation) -> None:
+    def sample(self, simulation: GradientFlow) -> None:
         """Add the spectrum of the present state: rows (field, shell)."""
         stepper, modes = simulation.stepper, simulation.stepper.modes
         view = simulation.sweep.real_view(stepper.state_hat)
@@ -77,7 +77,7 @@ class LinearRegime:
     changes or a seed is placed.
     """
 
-    def __init__(self, simulation: Simulation):
+    def __init__(self, simulation: GradientFlow):
         base = _uniform_state(simulation)
         self.theory = LinearStability(simulation.model, base)
         self.schedule: Schedule = Never()
@@ -107,7 +107,7 @@ class LinearRegime:
         """Time between samples."""
         return self.theory.growth_time / SAMPLES_PER_GROWTH_TIME
 
-    def observe(self, simulation: Simulation) -> None:
+    def observe(self, simulation: GradientFlow) -> None:
         """Take a sample; end the sampling when the regime is over."""
         power = self.modes.power(simulation)
         if not self.times:
@@ -120,12 +120,12 @@ class LinearRegime:
         if self.nonlinearity[-1] > NONLINEARITY_END or len(self.times) >= MAX_SAMPLES:
             self.active = False
 
-    def _listen(self, simulation: Simulation, step: StepRecord) -> None:
+    def _listen(self, simulation: GradientFlow, step: StepRecord) -> None:
         self.active &= simulation.time <= self.end
         if self.active:
             self.steps.append((step.size, float(step.stabilisation[0]), step.reference_mobility))
 
-    def _require_uniform_state(self, simulation: Simulation) -> None:
+    def _require_uniform_state(self, simulation: GradientFlow) -> None:
         """Raise `NotApplicable` unless the state is a fluctuation about a uniform one that would stay where it is."""
         model, theory, names = simulation.model, self.theory, simulation.split.names
         state = ", ".join(f"{n} = {v:.4g}" for n, v in theory.base.items())
@@ -219,19 +219,19 @@ class _Sampling:
         return following if following <= self._regime.end else math.inf
 
 
-def _uniform_state(simulation: Simulation) -> dict[str, float]:
+def _uniform_state(simulation: GradientFlow) -> dict[str, float]:
     """The means of the fields, between fixed faces the values given there."""
     if simulation.grid.fixed:
         return {n: simulation.grid.lift(n)[0] for n in simulation.split.names}
     return {n: simulation.stepper.mean(q) for q, n in enumerate(simulation.split.names)}
 
 
-def _deviations(simulation: Simulation) -> np.ndarray:
+def _deviations(simulation: GradientFlow) -> np.ndarray:
     """Root mean square deviations of the fields from the uniform state, (N,)."""
     return np.array([simulation.stepper.fluctuation(q) for q in range(len(simulation.split.names))])
 
 
-def _uniform_drive(simulation: Simulation, base: Mapping[str, float]) -> np.ndarray:
+def _uniform_drive(simulation: GradientFlow, base: Mapping[str, float]) -> np.ndarray:
     """∂F/∂φ̄ (N) per volume at the uniform state: f′, and what the load and the mean misfit add."""
     split = simulation.split
     values = {**dict.fromkeys(split.model.frozen, 0.0), **split.bulk.parameter_values(), **base}

@@ -33,9 +33,9 @@ from phasefield.analysis.verdict import (
     Check,
     Verdict,
 )
+from phasefield.gradient_flow import ENERGY_ROUNDING
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario, load_scenario
-from phasefield.simulation import ENERGY_ROUNDING
 
 __all__ = ["FAIL", "NOT_APPLICABLE", "PASS", "Check", "Verdict", "growth_checks", "verify"]
 

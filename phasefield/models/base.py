@@ -176,6 +176,10 @@ class Model(ABC):
     example_means: ClassVar[dict[str, float]] = {}
     equation: ClassVar[str]
     reference: ClassVar[str]
+    # What a step is: `gradient_flow`, or `crack_growth` (see `simulation`).
+    evolution: ClassVar[str] = "gradient_flow"
+    # Whether the history has a row for every step where the scenario does not say how often.
+    history_every_step: ClassVar[bool] = False
 
     def __init__(self, parameters: Any, dimensions: int = 3, fixed: frozenset[str] = frozenset()):
         """`dimensions` of the grid; `fixed`, names of the fixed fields that the scenario gives."""

@@ -48,3 +48,7 @@ class Never:
 
     def next(self, after: float) -> float:
         return math.inf
+
+
+class EveryStep(Never):
+    """After every step, whenever that is."""
