@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from phasefield.analysis.convergence import ConvergenceRow, order_confirmed
+from phasefield.analysis.crack_prediction import CrackPrediction
 from phasefield.analysis.mixture import MixturePhases
 from phasefield.analysis.predict import Prediction
 from phasefield.analysis.stability import LinearStability
@@ -92,12 +93,28 @@ def print_run(run: Run, figures: list[Path]) -> None:
         print(f"wrote {path}")
 
 
-def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
+def print_prediction(loaded: LoadedScenario, prediction: Prediction | CrackPrediction) -> None:
     """The resolved scenario and what theory says about it."""
     print(loaded.resolved_yaml())
+    rows: list[tuple[str, str]] = [("equation", loaded.model.equation)]
+    rows += prediction.rows() if isinstance(prediction, CrackPrediction) else _theory(loaded, prediction)
+    steps = "chosen by the error control" if prediction.steps is None else str(prediction.steps)
+    rows += [
+        ("memory", f"{prediction.memory_bytes / 2**20:.1f} MiB of arrays"),
+        ("steps", steps),
+        ("frames", str(prediction.frames)),
+    ]
+    for key, value in rows:
+        print(f"{key:<20}{value}")
+    for warning in prediction.warnings:
+        print(f"warning: {warning}")
+
+
+def _theory(loaded: LoadedScenario, prediction: Prediction) -> list[tuple[str, str]]:
+    """What linear stability, phases and walls say of fields that follow the gradient of an energy."""
     stability, interface = prediction.stability, prediction.interface
     base = ", ".join(f"{n} = {0.0 if abs(v) < 1e-15 else v:.4g}" for n, v in stability.base.items())
-    rows: list[tuple[str, str]] = [("equation", loaded.model.equation), ("uniform state", base)]
+    rows: list[tuple[str, str]] = [("uniform state", base)]
     if stability.directional:
         rows += _directions(stability, loaded.grid.dimensions)
     if stability.unstable:
@@ -126,16 +143,7 @@ def print_prediction(loaded: LoadedScenario, prediction: Prediction) -> None:
         )
         if not math.isnan(wall.energy):
             rows.append(("wall energy", f"{wall.energy:.6g} per area"))
-    steps = "chosen by the error control" if prediction.steps is None else str(prediction.steps)
-    rows += [
-        ("memory", f"{prediction.memory_bytes / 2**20:.1f} MiB of arrays"),
-        ("steps", steps),
-        ("frames", str(prediction.frames)),
-    ]
-    for key, value in rows:
-        print(f"{key:<20}{value}")
-    for warning in prediction.warnings:
-        print(f"warning: {warning}")
+    return rows
 
 
 def _directions(stability: LinearStability, dimensions: int) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from phasefield.analysis.crack_prediction import CrackPrediction, predict_cracks
 from phasefield.analysis.interface import Interface, flat_interface
 from phasefield.analysis.mixture import MixturePhases, mixture_phases
 from phasefield.analysis.stability import LinearStability
@@ -15,6 +16,7 @@ from phasefield.analysis.thinnest_wall import ThinnestWall, thinnest_wall
 from phasefield.errors import InputError
 from phasefield.kernels.coupled import components
 from phasefield.kernels.stages import kept_slots
+from phasefield.models.fracture import Fracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.fields import initial_fields
 from phasefield.scenario.schema import StepSection
@@ -46,13 +48,15 @@ class Prediction:
     warnings: tuple[str, ...]
 
 
-def predict(loaded: LoadedScenario) -> Prediction:
+def predict(loaded: LoadedScenario) -> Prediction | CrackPrediction:
     """Everything `check` prints; evaluates the initial condition but takes no step.
 
     Raises:
         InputError: the initial condition does not fit the grid, or the grid does not fit into memory.
     """
     require_memory(loaded)
+    if isinstance(loaded.model, Fracture):
+        return predict_cracks(loaded)
     fields = initial_fields(loaded)
     base = {name: float(u.mean()) for name, u in fields.items()}
     stability = LinearStability(loaded.model, base)
@@ -99,6 +103,8 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, the numbers of a coupling,
     what an explicit force or a variable mobility needs, fields that do not move, and one frame.
     """
+    if isinstance(loaded.model, Fracture):
+        return loaded.model.memory_bytes(loaded.grid)
     scheme = find_scheme(loaded.settings.time.scheme, loaded.model)
     if not isinstance(loaded.settings.time.step, StepSection):
         scheme = scheme.without_error()

@@ -15,6 +15,7 @@ import numpy as np
 from phasefield.analysis.avrami import avrami_of_run
 from phasefield.analysis.balance import energy_balance
 from phasefield.analysis.conditions import steady
+from phasefield.analysis.crack_checks import crack_checks
 from phasefield.analysis.frames import check_frames
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
 from phasefield.analysis.manufactured import solution_errors
@@ -34,6 +35,7 @@ from phasefield.analysis.verdict import (
     Verdict,
 )
 from phasefield.gradient_flow import ENERGY_ROUNDING
+from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario, load_scenario
 
@@ -59,6 +61,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
     wanted = assumed.settings.verify
     if wanted is False:
         return Verdict((Check("verification", NOT_APPLICABLE, detail="turned off in the scenario (verify: false)"),))
+    if isinstance(assumed.model, Fracture):
+        return Verdict((*crack_checks(run, recorded, assumed), *_end(run)))
     checks: list[Check] = []
     growth = None
     if wanted.linear_stability is not False:
@@ -83,12 +87,18 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         checks += _twins(run, assumed, wanted.twins)
     if assumed.exact and wanted.manufactured is not False:
         checks += _manufactured(run, assumed, wanted.manufactured)
+    checks += _end(run)
+    return Verdict(tuple(checks), growth)
+
+
+def _end(run: Run) -> list[Check]:
+    """Nothing where the run came to its end."""
     status = run.status.get("status")
     if status == "failed":
-        checks.append(Check(END, FAIL, detail=str(run.status.get("reason", "failed"))))
-    elif status not in (None, "finished"):
-        checks.append(Check(END, NOT_APPLICABLE, detail=f"the run is not finished: {run.status.get('reason', status)}"))
-    return Verdict(tuple(checks), growth)
+        return [Check(END, FAIL, detail=str(run.status.get("reason", "failed")))]
+    if status in (None, "finished"):
+        return []
+    return [Check(END, NOT_APPLICABLE, detail=f"the run is not finished: {run.status.get('reason', status)}")]
 
 
 def growth_checks(curve: GrowthCurve, tolerances: Any) -> list[Check]:

@@ -143,6 +143,10 @@ class Scheme(ABC):
     @abstractmethod
     def from_cells(self, u: np.ndarray) -> np.ndarray: ...
 
+    def at_centres(self, u: np.ndarray) -> np.ndarray:
+        """Displacements (d, *shape), where `to_cells` has them, at the centres of cells."""
+        return u
+
 
 @register("elastic_scheme", "rotated")
 class Rotated(Scheme):
@@ -206,6 +210,11 @@ class Rotated(Scheme):
 
     def from_cells(self, u: np.ndarray) -> np.ndarray:
         return np.array(u, self.dtype).reshape(self.vector_shape)
+
+    def at_centres(self, u: np.ndarray) -> np.ndarray:
+        for axis in range(1, u.ndim):
+            u = 0.5 * (u + np.roll(u, -1, axis))
+        return u
 
 
 @register("elastic_scheme", "fourier")

@@ -274,6 +274,13 @@ class TwinsCheck(Strict):
     )
 
 
+class CrackAreaCheck(Strict):
+    """What breaks in the run, against the energy that this dissipates."""
+
+    area: PositiveFloat = Field(description="area of the new crack, its length in the plane")
+    tolerance: PositiveFloat = Field(default=0.05, description="relative error of the dissipated energy")
+
+
 class VerifySection(Strict):
     """Checks made at the end of a run."""
 
@@ -302,6 +309,21 @@ class VerifySection(Strict):
         Off | Annotated[TwinsCheck, Tag("{section}")],
         _by_kind("false or a section of tolerances such as {share: 0.99}"),
     ] = Field(default=False, description="orientation of walls and balance of variants when martensite has formed")
+    balance: PositiveFloat = Field(
+        default=0.01,
+        description="energy and dissipation of a cracking body against the work of its load, relative to it",
+    )
+    crack_area: Annotated[
+        Off | Annotated[CrackAreaCheck, Tag("{section}")], _by_kind("false or a section such as {area: 0.5}")
+    ] = Field(default=False, description="energy dissipated at the end, against the area that has broken")
+    homogeneous: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=False,
+        description="damage and stress of a body that is damaged everywhere alike, against the closed form",
+    )
+    strip: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=False,
+        description="energy release rate ½E′ε̄²H of a running crack in a periodic strip, against that of a crack",
+    )
     manufactured: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=1e-3, description="relative L2 error of the last frame, where the scenario has a manufactured solution"
     )

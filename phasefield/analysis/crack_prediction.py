@@ -1,0 +1,87 @@
+"""What theory says of a body that will crack, before it is run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from phasefield.energy.fracture import WARNED, CrackEnergy, HomogeneousResponse
+from phasefield.models.fracture import Fracture
+from phasefield.scenario import LoadedScenario
+from phasefield.scenario.fields import initial_fields
+from phasefield.scenario.schema import StepSection
+
+
+@dataclass(frozen=True)
+class CrackPrediction:
+    """Strength and resolution of the bulk material, and cost.
+
+    strength, critical_strain: largest stress of a bar that is damaged everywhere alike, and its strain; irwin_length: E′Gc/σ_c²;
+    cells_per_length: ℓ over the widest cell; numerical_toughness: energy of a crack along the grid over Gc.
+    """
+
+    strength: float
+    critical_strain: float
+    irwin_length: float
+    cells_per_length: float
+    numerical_toughness: float
+    initial_crack: float
+    memory_bytes: int
+    steps: int | None
+    frames: int | None
+    warnings: tuple[str, ...]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """As `check` prints it."""
+        return [
+            ("strength", f"{self.strength:.6g} of a bar under tension, at a strain of {self.critical_strain:.4g}"),
+            ("Irwin length", f"{self.irwin_length:.4g}: shorter cracks do not weaken the body much"),
+            ("length ℓ", f"{self.cells_per_length:.3g} cells"),
+            ("numerical Gc", f"{self.numerical_toughness:.5g} Gc, of a crack along the grid"),
+            ("initial cracks", f"{self.initial_crack:.4g}"),
+        ]
+
+
+def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
+    """Everything `check` prints of a fracture scenario; builds the body, but solves nothing.
+
+    Raises:
+        InputError: the body, its faces, supports or initial cracks contradict each other.
+    """
+    model = loaded.model
+    assert isinstance(model, Fracture)
+    p, settings = model.parameters, loaded.settings
+    body, damage = model.built(loaded, threads=1)
+    body.close()
+    damage.close()
+    cracks: CrackEnergy = damage.cracks
+    initial = initial_fields(loaded)["phi"]
+    E, Gc = model.bulk_modulus_in_tension, model.bulk_toughness
+    bar = HomogeneousResponse(E, Gc, p.length, p.dissipation)
+    plane = E / (1.0 - p.poisson_ratio**2) if p.plane == "strain" else E
+    step = settings.time.step
+    steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
+    every, at = settings.output.fields.every, settings.output.fields.at or []
+    frames = len({0.0, *map(float, at), float(settings.time.end)})
+    if every is not None:
+        frames = 1 + math.ceil(settings.time.end / every - 1e-9)
+    cells = p.length / max(loaded.grid.spacing)
+    warnings = []
+    if cells < WARNED * (1.0 - 1e-9):
+        warnings.append(f"ℓ is only {cells:.3g} cells: energies of cracks depend on the grid below {WARNED:g}")
+    if not initial.any() and model.load.any_dissipation and p.dissipation == "AT1":
+        warnings.append(
+            "dissipation control of a body without a crack: it breaks where the stress is largest, all at once"
+        )
+    return CrackPrediction(
+        bar.strength,
+        bar.critical_strain,
+        plane * Gc / bar.strength**2,
+        cells,
+        cracks.numerical_toughness,
+        float((initial >= 1.0).sum()) * loaded.grid.cell_volume / min(loaded.grid.spacing),
+        model.memory_bytes(loaded.grid),
+        steps,
+        frames,
+        tuple(warnings),
+    )

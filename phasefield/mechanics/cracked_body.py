@@ -1,0 +1,285 @@
+"""A body that cracks, as alternate minimisation sees it: its equilibrium at given damage, under the load ±1.
+
+Loads are proportional: a pattern of displacements, tractions, mean strains or mean stresses times a factor s. Stresses of
+all splits are positively homogeneous of degree one in the strain: the equilibrium under s is |s| times that under sign(s),
+and energies are s² times as large. A body is therefore solved at s = ±1 only, whatever the load.
+
+With P the force that belongs to the given displacements (or mean strains) and q the displacement that belongs to the given forces
+(or mean stresses), the elastic energy is U = ½(P·1 + q·1) at s = 1 by Clapeyron's theorem, and the work of a load that changes is
+∫ P ds + ∫ s dq.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from phasefield.mechanics.bounded import BoundedElasticity
+from phasefield.mechanics.bounded_faces import FaceConditions
+from phasefield.mechanics.degraded import Degraded
+from phasefield.mechanics.mean_control import MeanControl
+from phasefield.mechanics.periodic import PeriodicElasticity
+from phasefield.mechanics.splits import Split
+from phasefield.mechanics.stiffness import COMPONENTS, IN_PLANE
+from phasefield.spectral.grid import AXIS_NAMES, Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """An equilibrium under s = ±1.
+
+    drive: what drives damage, ψ⁺ without g (*grid.shape); energy: U; force: P; deflection: q; both with the sign of s; records:
+    further numbers for a history, proportional to s; iterations: of conjugate gradients; solution: what the solver keeps.
+    """
+
+    sign: float
+    drive: np.ndarray
+    energy: float
+    force: float
+    deflection: float
+    records: dict[str, float]
+    iterations: int
+    solution: Any
+
+
+class CrackedBody(ABC):
+    """Equilibria of one body under one pattern of loads.
+
+    Attributes: `displaced`, whether displacements or mean strains other than 0 are given; `forced`, whether forces or mean
+    stresses are.
+    """
+
+    grid: Grid
+    displaced: bool
+    forced: bool
+
+    @abstractmethod
+    def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
+        """The equilibrium with the degradation g (*grid.shape) under s = sign, from that of a damage nearby."""
+
+    @abstractmethod
+    def record_names(self) -> tuple[str, ...]:
+        """Names of `Response.records`."""
+
+    @abstractmethod
+    def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
+        """Displacement, strain and stress at the centres of cells, by names such as `stress_xy`, at |s| = scale."""
+
+    @abstractmethod
+    def keep(self, response: Response) -> dict[str, np.ndarray]:
+        """Arrays from which `recall` makes a starting point that leads to the same bits."""
+
+    @abstractmethod
+    def recall(self, arrays: Mapping[str, np.ndarray], response: Mapping[str, float]) -> Response:
+        """The opposite of `keep`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the threads."""
+
+
+def component_names(kind: str, dimensions: int) -> list[str]:
+    """`strain_xx`, `strain_yy`, `strain_xy` in the plane."""
+    chosen = IN_PLANE if dimensions == 2 else range(6)
+    return [f"{kind}_{COMPONENTS[i]}" for i in chosen]
+
+
+def tensor_fields(kind: str, mandel: np.ndarray, dimensions: int) -> dict[str, np.ndarray]:
+    """Tensor components by name, of Mandel components (m, *shape)."""
+    names = component_names(kind, dimensions)
+    shear = np.sqrt(0.5)
+    return {
+        name: values * (1.0 if i < dimensions else shear)
+        for i, (name, values) in enumerate(zip(names, mandel, strict=True))
+    }
+
+
+class PeriodicBody(CrackedBody):
+    """A periodic cell under mean strains and stresses.
+
+    Args:
+        split: with λ and μ of the cells, 0 in voids.
+        stress_controlled: for xx, yy, xy (plane) or all six components, whether the mean stress is given.
+        values: (m,) the given mean strains and stresses at s = 1, tensor components.
+        scheme: of the periodic solver.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        split: Split,
+        stress_controlled: Sequence[bool],
+        values: Sequence[float],
+        scheme: str = "rotated",
+        threads: int = 1,
+    ):
+        self.grid, self.split = grid, split
+        d, m = grid.dimensions, split.components
+        mandel = np.asarray(values, float) * np.where(np.arange(m) < d, 1.0, np.sqrt(2.0))
+        kinds = ["stress" if free else "strain" for free in stress_controlled]
+        self._controls = {sign: MeanControl(kinds, list(sign * mandel)) for sign in (1.0, -1.0)}
+        self.displaced = bool(np.any(self._controls[1.0].strain))
+        self.forced = bool(np.any(self._controls[1.0].stress))
+        self._solver = PeriodicElasticity(grid, scheme=scheme, threads=threads)
+        self._law = Degraded(split, np.ones(grid.shape))
+        self._volume = grid.cell_volume * grid.cells
+
+    def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
+        self._law.g[...] = g.reshape(-1)
+        control = self._controls[sign]
+        from_ = start.solution if start is not None and start.sign == sign else None
+        solution = self._solver.solve(self._law, control, start=from_, tolerance=tolerance, max_iterations=20_000)
+        return self._response(sign, solution, g, solution.iterations)
+
+    def _response(self, sign: float, solution: Any, g: np.ndarray, iterations: int) -> Response:
+        control = self._controls[sign]
+        strain = solution.strain.reshape(self.split.components, -1)
+        plus, minus = self.split.energies(strain)
+        energy = float(self.split.stored(plus, minus, g.reshape(-1)).sum()) * self.grid.cell_volume
+        d = self.grid.dimensions
+        records = {f"mean_{n}": float(v) for n, v in tensor_fields("strain", solution.mean_strain, d).items()}
+        records |= {f"mean_{n}": float(v) for n, v in tensor_fields("stress", solution.mean_stress, d).items()}
+        return Response(
+            sign=sign,
+            drive=np.asarray(self.split.drive(plus, minus), float).reshape(self.grid.shape),
+            energy=energy,
+            force=self._volume * float(solution.mean_stress @ control.strain) * sign,
+            deflection=self._volume * float(solution.mean_strain @ control.stress) * sign,
+            records=records,
+            iterations=iterations,
+            solution=solution,
+        )
+
+    def record_names(self) -> tuple[str, ...]:
+        d = self.grid.dimensions
+        return tuple(f"mean_{n}" for kind in ("strain", "stress") for n in component_names(kind, d))
+
+    def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
+        solution, d = response.solution, self.grid.dimensions
+        coordinates = self.grid.coordinates()
+        mean = np.zeros((d, d))
+        for (i, j), value in zip(_pairs(d), solution.mean_strain, strict=True):
+            mean[i, j] = mean[j, i] = value * (1.0 if i == j else np.sqrt(0.5))
+        result = {}
+        fluctuation = self._solver.scheme.at_centres(solution.displacement)
+        for i, name in enumerate(AXIS_NAMES[:d]):
+            affine = sum((mean[i, j] * coordinates[AXIS_NAMES[j]] for j in range(d)), np.zeros(self.grid.shape))
+            result[f"displacement_{name}"] = scale * (fluctuation[i] + affine)
+        result |= tensor_fields("strain", scale * solution.strain, d)
+        return result | tensor_fields("stress", scale * solution.stress, d)
+
+    def keep(self, response: Response) -> dict[str, np.ndarray]:
+        s = response.solution
+        names = ("vector", "strain", "stress", "energy_density", "mean_strain", "mean_stress")
+        return {name: getattr(s, name) for name in names}
+
+    def recall(self, arrays: Mapping[str, np.ndarray], response: Mapping[str, float]) -> Response:
+        from phasefield.mechanics.periodic_solve import Solution
+
+        names = ("vector", "strain", "stress", "energy_density", "mean_strain", "mean_stress")
+        kept = {n: np.array(arrays[n]) for n in names}
+        solution = Solution(self._solver.scheme, **kept, iterations=0, residuals=(), history=())
+        return self._response(float(response["sign"]), solution, np.array(arrays["g"]), 0)
+
+    def close(self) -> None:
+        self._solver.close()
+
+
+class FacedBody(CrackedBody):
+    """A body between faces with displacements and tractions on them.
+
+    Args:
+        lame: (λ, μ) of the intact material; relative: stiffness of the cells relative to it, 0 in voids, (*grid.shape).
+        faces, plane, held, held_values: see `bounded`.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        lame: tuple[float, float],
+        relative: np.ndarray,
+        faces: FaceConditions,
+        *,
+        plane: str = "strain",
+        held: np.ndarray | None = None,
+        held_values: np.ndarray | float = 0.0,
+        threads: int = 1,
+    ):
+        self.grid, self.relative = grid, relative
+        options: dict[str, Any] = {"plane": plane, "held": held, "held_values": held_values}
+        self._solver = BoundedElasticity(grid, lame, faces, threads=threads, **options)
+        loads = self._solver.loads
+        self._given = np.where(loads.constrained, loads.ramp, 0.0)
+        self._force = loads.force
+        self.displaced, self.forced = bool(self._given.any()), bool(self._force.any())
+
+    def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
+        begin = None if start is None else start.solution
+        solution = self._solver.solve(g * self.relative, sign, start=begin, tolerance=tolerance)
+        return self._response(sign, solution, solution.iterations)
+
+    def _response(self, sign: float, solution: Any, iterations: int) -> Response:
+        records = {
+            f"reaction_{face.replace('.', '_')}_{AXIS_NAMES[c]}": float(force[c])
+            for face, force in solution.reactions.items()
+            for c in range(self.grid.dimensions)
+        }
+        return Response(
+            sign=sign,
+            drive=self.relative * solution.base_energy_density,
+            energy=solution.energy,
+            force=float(np.vdot(solution.nodal_forces, self._given)),
+            deflection=float(np.vdot(solution.displacement, self._force)),
+            records=records,
+            iterations=iterations,
+            solution=solution,
+        )
+
+    def record_names(self) -> tuple[str, ...]:
+        faces = [f"{AXIS_NAMES[a]}_{end}" for a in range(self.grid.dimensions) for end in ("low", "high")]
+        if self._solver.loads.held.any():
+            faces.append("held")
+        return tuple(f"reaction_{face}_{AXIS_NAMES[c]}" for face in faces for c in range(self.grid.dimensions))
+
+    def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
+        solution, d = response.solution, self.grid.dimensions
+        result = {}
+        for i, name in enumerate(AXIS_NAMES[:d]):
+            u = solution.displacement[i]
+            for axis in range(d):
+                n = u.shape[axis]
+                u = 0.5 * (np.take(u, range(n - 1), axis=axis) + np.take(u, range(1, n), axis=axis))
+            result[f"displacement_{name}"] = scale * u
+        result |= tensor_fields("strain", scale * solution.strain, d)
+        return result | tensor_fields("stress", scale * solution.stress, d)
+
+    def keep(self, response: Response) -> dict[str, np.ndarray]:
+        s = response.solution
+        return {"displacement": s.displacement, "nodal_forces": s.nodal_forces}
+
+    def recall(self, arrays: Mapping[str, np.ndarray], response: Mapping[str, float]) -> Response:
+        from phasefield.mechanics.bounded_solution import BoundedSolution
+
+        sign = float(response["sign"])
+        solution = BoundedSolution(
+            self._solver,
+            np.array(arrays["displacement"]),
+            np.array(arrays["g"]) * self.relative,
+            sign,
+            float(response["energy"]),
+            np.array(arrays["nodal_forces"]),
+            0,
+            0.0,
+        )
+        return self._response(sign, solution, 0)
+
+    def close(self) -> None:
+        self._solver.close()
+
+
+def _pairs(d: int) -> list[tuple[int, int]]:
+    return [(0, 0), (1, 1), (0, 1)] if d == 2 else [(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
