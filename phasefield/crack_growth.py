@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 WANTED_PASSES, SLOWEST, FASTEST = 15, 0.5, 2.0
 # A step in which φ changes by more somewhere is tried again shorter, down to the smallest; there it is recorded as a jump.
 LARGEST_CHANGE = 0.5
+# A phase with given dissipation begins with steps this much shorter than its own, which then double: the load jumps to where the
+# crack starts, and the work on the way is known as well as the first step is short.
+FIRST_DISSIPATION = 1.0 / 16.0
 # Without other wishes, steps are this share of the run, and at least this share of the first.
 FIRST_SHARE, SMALLEST_SHARE = 0.02, 1.0 / 16.0
 
@@ -107,6 +110,7 @@ class CrackGrowth(Simulation):
         self.stopped = ""
         # What a step is doing, for a progress display.
         self.activity = ""
+        self._ramp = 1.0
         step = settings.time.step
         self._adaptive = isinstance(step, StepSection)
         if isinstance(step, StepSection):
@@ -226,12 +230,15 @@ class CrackGrowth(Simulation):
         if phase != self.phase:
             self.phase = phase
             self.start = Start(self.time, self.load, self.balance.cracks)
+        if self.time == self.start.time:
+            self._ramp = FIRST_DISSIPATION if self.model.load.given_dissipation(phase) else 1.0
 
     def _step(self, target: float) -> None:
         remaining = target - self.time
-        size = remaining if self._size >= remaining * (1.0 - 1e-9) else self._size
+        wanted = self._size * self._ramp
+        size = remaining if wanted >= remaining * (1.0 - 1e-9) else wanted
         # What is left is not to be a sliver.
-        size = 0.5 * remaining if self._size < remaining < 1.5 * self._size else size
+        size = 0.5 * remaining if wanted < remaining < 1.5 * wanted else size
         while True:
             time = target if size >= remaining else self.time + size
             shortest = not self._adaptive or size <= self._smallest * (1.0 + 1e-9)
@@ -241,9 +248,12 @@ class CrackGrowth(Simulation):
             except (TooFar, NumericalError) as reason:
                 if shortest:
                     raise
-                logger.info("t = %g: a step of %g is tried again shorter (%s)", self.time, size, reason or "φ changes too much")
+                logger.info(
+                    "t = %g: a step of %g is tried again shorter (%s)", self.time, size, reason or "φ changes too much"
+                )
                 self.counters.rejected_steps += 1
                 size = max(self._smallest, 0.25 * size)
+        self._ramp = min(1.0, 2.0 * self._ramp)
         self._accept(found, time, isinstance(control, GivenDissipation))
 
     def _try(self, time: float, largest_change: float) -> tuple[Equilibrium, Any]:
@@ -281,6 +291,8 @@ class CrackGrowth(Simulation):
 
     def _watch(self, number: int, residual: float) -> None:
         self.activity = f"pass {number}, {residual:.1e}"
+        if self.on_wait is not None:
+            self.on_wait(self)
 
     def _accept(self, found: Equilibrium, time: float, given_dissipation: bool) -> None:
         counters, change = self.counters, found.phi - self.phi
@@ -344,6 +356,7 @@ class CrackGrowth(Simulation):
             "sign": self.response.sign,
             "elastic": self.response.energy,
             "size": self._size,
+            "ramp": self._ramp,
             "last": [self.last_size, self.last_passes],
             "phase": self.phase,
             "start": asdict(self.start),
@@ -356,6 +369,7 @@ class CrackGrowth(Simulation):
 
     def restore(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         self.time, self.load, self._size = float(meta["time"]), float(meta["load"]), float(meta["size"])
+        self._ramp = float(meta["ramp"])
         self.last_size, self.last_passes = float(meta["last"][0]), int(meta["last"][1])
         self.phase, self.start = int(meta["phase"]), Start(**meta["start"])
         self.balance, self.counters = Balance(**meta["balance"]), CrackCounters(**meta["counters"])

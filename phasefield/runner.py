@@ -220,6 +220,7 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
                 name = signal.Signals(stop.signal).name
                 raise Interrupted(f"stopped by {name} at t = {sim.time:g}; everything so far is in '{folder}'")
 
+        simulation.on_wait = after_step
         simulation.advance(observers=observers, on_step=after_step)
         outcome = "finished"
     except Interrupted as reason:

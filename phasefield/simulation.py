@@ -52,6 +52,8 @@ class Simulation(ABC):
     model: Model
     time: float
     end: float
+    # Called now and then during a step that takes long; what it raises ends the run, with the state before the step.
+    on_wait: Callable[[Any], None] | None = None
 
     @staticmethod
     def from_scenario(
