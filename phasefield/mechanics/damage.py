@@ -7,6 +7,14 @@ shared term on faces of cells (`energy.gradient`): no flux leaves through faces 
 box is periodic.
 
 A has no positive entry off its diagonal, and A·1 − b = c₁ + c₂ > 0: φ ≤ 1 wherever φₙ is.
+
+With a viscosity τ the damage follows τ φ_t = −δE/δφ in place of being at the minimum. A step Δt, with the ψ⁺ of its beginning, is
+the same problem with ½ (τ/Δt)|φ − φₙ|² added to the energy: τ/Δt on the diagonal of A, (τ/Δt)φₙ in b. It is of first order, and
+the energy at these strains does not grow, for any Δt:
+
+    E(uₙ, φₙ₊₁) + (τ/Δt) ∫ |φₙ₊₁ − φₙ|² dV ≤ E(uₙ, φₙ)
+
+where φₙ satisfies the bounds, because E is convex in φ. Equilibrium of u then lowers it further.
 """
 
 from __future__ import annotations
@@ -42,7 +50,7 @@ class DamageSolver:
     Args:
         cracks: the energy of cracks, with the grid, Gc, ℓ and empty cells.
         degradation: g and its η.
-        irreversibility: `bounds`, `history`, `crack_set` or `penalty`.
+        irreversibility: `bounds`, `history`, `crack_set`, `penalty` or `reversible`.
         method: `mprgp` or `active_set`; preconditioner: `jacobi` or `laplacian`.
         threads: the most that are used; results have the same bits for any number.
     """
@@ -63,7 +71,9 @@ class DamageSolver:
         self.operator = DamageOperator(cracks.grid, cracks.gradient, threads)
         self._preconditioner: Preconditioner = make(self.operator, threads)
 
-    def solve(self, start: np.ndarray, accepted: np.ndarray, psi: np.ndarray, tolerance: float = 1e-6) -> DamageResult:
+    def solve(
+        self, start: np.ndarray, accepted: np.ndarray, psi: np.ndarray, tolerance: float = 1e-6, *, rate: float = 0.0
+    ) -> DamageResult:
         """φ for the energies ψ⁺.
 
         Args:
@@ -71,9 +81,10 @@ class DamageSolver:
             accepted: φₙ of the last accepted step, between 0 and 1.
             psi: ψ⁺ ≥ 0, or less where a split says that pressure holds damage back (then as 0), energy density.
             tolerance: of the projected scaled residual, in units of φ.
+            rate: τ/Δt of a step of viscous damage, energy density; 0: at rest.
 
         Raises:
-            InputError: a tolerance that is not positive, arrays of another shape.
+            InputError: a tolerance that is not positive, a rate that is negative or not finite, arrays of another shape.
             NumericalError: numbers that are not finite, no convergence.
         """
         shape = self.cracks.grid.shape
@@ -82,11 +93,13 @@ class DamageSolver:
                 raise InputError(f"the {what} has the shape {np.shape(array)}, the grid {shape}")
         if not tolerance > 0.0:
             raise InputError(f"the tolerance must be greater than 0, got {tolerance:g}")
+        if not 0.0 <= rate < np.inf:
+            raise InputError(f"the rate τ/Δt must be finite and at least 0, got {rate:g}")
         rule, local = self.irreversibility, self.cracks.local
         drive = self.degradation.drive(rule.drive(np.maximum(psi, 0.0)))
         if self.cracks.solid is not None:
             drive = np.where(self.cracks.solid, drive, 0.0)
-        D, b = local.quadratic + 2.0 * drive, 2.0 * drive - local.linear
+        D, b = local.quadratic + 2.0 * drive + rate, 2.0 * drive - local.linear + rate * accepted
         self.operator.x[...] = np.reshape(start, self.operator.shape)
         self.operator.lower[...] = np.reshape(rule.lower(accepted), self.operator.shape)
         iterations = 0

@@ -6,6 +6,7 @@
 | `history` | H = max over accepted steps of ψ⁺ | linear, not of the energy; unloaded flanks keep their drive |
 | `crack_set` | φ ≥ φₙ where φₙ > 0.95 | damage that is no crack yet may heal |
 | `penalty` | ½γ⟨φₙ − φ⟩₊² is added to the energy | holds φ ≥ φₙ to a relative tolerance |
+| `reversible` | none | cracks heal when they are unloaded: relaxation of the energy and nothing else |
 
 φ ≥ 0 always holds: AT1 needs it.
 
@@ -78,6 +79,14 @@ class CrackSet(Bounds):
 
     def lower(self, accepted: np.ndarray) -> np.ndarray:
         return np.where(accepted > self.threshold, accepted, 0.0)
+
+
+@register("irreversibility", "reversible")
+class Reversible(Bounds):
+    """φ ≥ 0 alone."""
+
+    def lower(self, accepted: np.ndarray) -> np.ndarray:
+        return np.zeros_like(accepted)
 
 
 @register("irreversibility", "penalty")

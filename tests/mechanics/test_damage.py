@@ -264,7 +264,9 @@ def test_few_products_from_a_state_nearby():
 @pytest.mark.parametrize("dissipation", ["AT1", "AT2"])
 @pytest.mark.parametrize("rule", names("irreversibility"))
 def test_damage_after_the_load_is_taken_away(rule, dissipation):
-    """Bounds and history keep it, a crack set only what is a crack, the penalty all but its tolerance; AT1 never below zero."""
+    """Bounds and history keep it, a crack set only what is a crack, the penalty all but its tolerance, `reversible` nothing;
+    AT1 never below zero.
+    """
     grid = Grid((Axis("x", 40, 40.0, "no_flux"),))
     cracks, zero = CrackEnergy(grid, 1.0, 4.0, dissipation), np.zeros(grid.shape)
     solver = DamageSolver(cracks, irreversibility=rule)
@@ -284,6 +286,8 @@ def test_damage_after_the_load_is_taken_away(rule, dissipation):
     elif rule == "penalty":
         assert np.all(second >= first - 0.011)
         assert np.any(second < first)
+    elif rule == "reversible":
+        np.testing.assert_allclose(second, 0.0, rtol=0, atol=1e-10)
     else:
         assert second[10] == first[10]
         assert second[30] < 0.05
@@ -310,6 +314,64 @@ def test_penalty_is_the_minimum_of_its_energy():
     np.testing.assert_allclose(solver.solve(accepted, accepted, psi, 1e-13).phi, expected, rtol=1e-12)
 
 
+# --- viscous damage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "preconditioner"), WAYS)
+@pytest.mark.parametrize("dissipation", ["AT1", "AT2"])
+def test_a_viscous_step_is_the_minimum_with_its_own_term(method, preconditioner, dissipation):
+    """Optimality of E + ½ (τ/Δt)|φ − φₙ|² with A written out, bounds that act among the cells."""
+    cracks, psi, accepted = problem(7, 2, MIXES[0], dissipation)
+    rate = 3.0
+    solver = DamageSolver(cracks, Degradation(0.01), method=method, preconditioner=preconditioner)
+    x = solver.solve(np.zeros_like(psi), accepted, psi, 1e-12, rate=rate).phi.ravel()
+    A = matrix(cracks, 0.99 * psi) + rate * np.eye(psi.size)
+    b = (2 * 0.99 * psi - cracks.local.linear + rate * accepted).ravel()
+    np.testing.assert_allclose(x, np.clip(x - (A @ x - b) / np.diag(A), accepted.ravel(), 1), rtol=0, atol=2e-12)
+    assert 0 < np.sum(x > accepted.ravel()) < x.size
+
+
+@pytest.mark.parametrize("dissipation", ["AT1", "AT2"])
+def test_viscous_damage_follows_its_equation_to_first_order(dissipation):
+    """τ φ_t = 2H(1 − φ) − c₁ − c₂φ of a homogeneous body: an exponential in time; twice the steps, half the error."""
+    grid = Grid((Axis("x", 6, 6.0),))
+    cracks, tau, H, end = CrackEnergy(grid, 1.0, 4.0, dissipation), 2.0, 0.4, 3.0
+    c1, c2 = float(cracks.local.linear), float(cracks.local.quadratic)
+    rest, speed = (2 * H - c1) / (2 * H + c2), (2 * H + c2) / tau
+    exact, errors = rest + (0.1 - rest) * np.exp(-speed * end), []
+    for steps in (64, 128):
+        phi = np.full(grid.shape, 0.1)
+        for _ in range(steps):
+            phi = (
+                DamageSolver(cracks, Degradation(0.0))
+                .solve(phi, phi, np.full(grid.shape, H), 1e-14, rate=tau * steps / end)
+                .phi
+            )
+        errors.append(abs(phi[0] - exact))
+    assert errors[0] < 5e-3
+    assert errors[1] == pytest.approx(0.5 * errors[0], rel=0.03)
+
+
+@pytest.mark.parametrize("rule", ["bounds", "crack_set", "reversible"])
+@pytest.mark.parametrize("rate", [1e-3, 1.0, 1e3])
+def test_the_energy_never_grows_in_a_viscous_step(rule, rate):
+    """E(φₙ₊₁) + (τ/Δt) Σ(φₙ₊₁ − φₙ)² + ½ Δφ·AΔφ ≤ E(φₙ) at given strains, for steps of any length."""
+    for dissipation in ("AT1", "AT2"):
+        cracks, psi, phi = problem(9, 2, MIXES[1], dissipation)
+        A, b = matrix(cracks, psi), (2 * psi - cracks.local.linear).ravel()
+        solver = DamageSolver(cracks, Degradation(0.0), irreversibility=rule)
+        for _ in range(3):
+            new = solver.solve(phi, phi, psi, 1e-13, rate=rate).phi
+            step = (new - phi).ravel()
+            assert np.abs(step).max() > 0
+            # E(φₙ) − E(φₙ₊₁), without the difference of large numbers.
+            gain = step @ (b - 0.5 * A @ (phi + new).ravel())
+            # What a residual of the tolerance is worth.
+            open_ = 1e-13 * (np.diag(A) + rate) @ np.abs(step)
+            assert gain - (rate * step @ step + 0.5 * step @ A @ step) >= -2 * open_
+            phi = new
+
+
 # --- bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +389,9 @@ def test_bad_input_is_said():
         solver.solve(zero, zero, zero[:-1])
     with pytest.raises(InputError, match="tolerance"):
         solver.solve(zero, zero, zero, 0.0)
+    for rate in (-1.0, np.inf, np.nan):
+        with pytest.raises(InputError, match="rate"):
+            solver.solve(zero, zero, zero, rate=rate)
     psi = zero.copy()
     psi[2, 3] = np.nan
     for method in names("damage_method"):
