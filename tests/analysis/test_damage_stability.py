@@ -169,6 +169,16 @@ def test_bands_are_inclined_under_uniaxial_stress():
     assert state.feedback(state.fastest_direction) == pytest.approx(8 * state.energy, rel=1e-12)
 
 
+def test_equal_strains_in_two_directions_leave_a_body_more_stable():
+    """B = 4ψ/(1 − ν) in all directions of the plane: no band has these strains."""
+    nu, split = LAME / (2 * (LAME + SHEAR)), make_split("none", LAME, SHEAR, 2)
+    state = DamageStability(split, np.array([0.7, 0.7, 0]), GC, ELL, residual_stiffness=0.0)
+    B = state.feedback(np.random.default_rng(2).normal(size=(5, 2)))
+    np.testing.assert_allclose(B, 4 * state.energy / (1 - nu), rtol=1e-12)
+    critical = GC / ELL / (4 / (1 - nu) - 2)
+    assert state.critical_load == pytest.approx(np.sqrt(critical / state.energy), rel=1e-10)
+
+
 @pytest.mark.parametrize("split", ["none", "volumetric_deviatoric", "spectral"])
 @pytest.mark.parametrize("d", [2, 3])
 def test_homogeneous_damage_is_unstable_past_the_peak(split, d):
