@@ -99,13 +99,13 @@ class DamageStability:
 
     @cached_property
     def energy(self) -> float:
-        """ψ⁺(ε̄)."""
+        """ψ⁺(ε̄), or 0 where a split has less: it then drives no damage."""
         return max(float(self.split.drive(*self._energies)[0]), 0.0)
 
     @cached_property
     def stress(self) -> np.ndarray:
-        """σ⁺ = ∂ψ⁺/∂ε at ε̄, (m,)."""
-        return self._stress(1.0) - self._stress(0.0)
+        """σ⁺ = ∂ψ⁺/∂ε at ε̄, (m,), of the ψ⁺ that drives damage."""
+        return self._stress(1.0) - self._stress(0.0) if self.energy > 0.0 else np.zeros(self.split.components)
 
     @cached_property
     def tangent(self) -> np.ndarray:
@@ -130,7 +130,7 @@ class DamageStability:
         F, target = self._free, self._stress(self._g)
         for _ in range(50):
             excess = F.T @ (state._stress(state._g) - target)
-            if np.linalg.norm(excess) <= 1e-13 * np.linalg.norm(target):
+            if np.linalg.norm(excess) <= 1e-12 * np.linalg.norm(target):
                 return state
             state = replace(state, strain=state.strain - F @ np.linalg.solve(F.T @ state.tangent @ F, excess))
         raise NumericalError("no mean strain was found for the mean stress")

@@ -209,6 +209,15 @@ def test_pressure_never_makes_a_body_unstable_with_a_spectral_split():
     assert state.largest_growth_rate == pytest.approx(-GC / ELL / TAU)
 
 
+def test_pressure_that_holds_damage_back_is_no_drive():
+    """star_convex with ψ⁺ < 0: damage is not driven, and fluctuations of the strain drive it neither."""
+    star = make_split("star_convex", LAME, SHEAR, 2, gamma=5.0)
+    state = replace(stability("none", "AT2", 2, strain=np.array([-0.5, -0.5, 0]), phi=0.3), split=star)
+    assert star.energies(state.strain[:, None])[0] < 0
+    assert np.all(state.feedback(np.eye(2)) == 0)
+    agree(measured_factors(ODD, state, [0.3], "rotated")[0], state.growth_factors(ODD, [0.3]))
+
+
 def test_rates_are_the_limit_of_short_steps():
     state = stability("spectral", "AT2", 3)
     rates, errors = state.growth_rates(SPACE), []
@@ -251,6 +260,8 @@ def test_bad_input_is_said():
         DamageStability(split, np.zeros(6), GC, ELL)
     with pytest.raises(InputError, match="no energy"):
         DamageStability(make_split("hybrid", LAME, SHEAR, 2), STRAIN[2], GC, ELL)
+    with pytest.raises(InputError, match="1 strains for 63 cells"):
+        DamageStability(make_split("none", np.full(63, LAME), SHEAR, 2), STRAIN[2], GC, ELL)
     with pytest.raises(InputError, match="viscosity"):
         DamageStability(split, STRAIN[2], GC, ELL, viscosity=0.0)
     with pytest.raises(InputError, match="below 1"):
