@@ -291,7 +291,8 @@ FILES: dict[str, tuple[str | None, str, str]] = {
     "unknown shape": (
         "{mean: 0.0, noise: 0.01}",
         "{shapes: [{disk: {centre: [1, 2], radius: 3}}]}",
-        "a.yaml:11: initial.c.shapes.0: a shape needs exactly one of disc, sphere, stripe or front; unknown name 'disk'",
+        "a.yaml:11: initial.c.shapes.0: a shape needs exactly one of disc, sphere, ellipse, ellipsoid, stripe, front, box, "
+        "polygon, slit or penny; unknown name 'disk'",
     ),
     "negative radius": (
         "{mean: 0.0, noise: 0.01}",

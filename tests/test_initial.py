@@ -262,7 +262,11 @@ def test_shapes_that_do_not_fit_the_grid(shape, dimensions, message):
         ({"expression": 0.5}, ("expression",), "string"),
         ({"shapes": []}, ("shapes",), "empty"),
         ({"shapes": {"disc": {}}}, ("shapes",), "tuple"),
-        ({"shapes": [{}]}, ("shapes", 0), "exactly one of disc, sphere, stripe or front"),
+        (
+            {"shapes": [{}]},
+            ("shapes", 0),
+            "exactly one of disc, sphere, ellipse, ellipsoid, stripe, front, box, polygon, slit or penny",
+        ),
         ({"shapes": [{"disk": {}}]}, ("shapes", 0), "did you mean 'disc'"),
         ({"shapes": [{"disc": {"centre": [1, 2], "radius": 0}}]}, ("shapes", 0, "disc", "radius"), "greater"),
         (
@@ -295,7 +299,7 @@ def test_shapes_that_do_not_fit_the_grid(shape, dimensions, message):
         ({"shapes": [{"front": {"axis": "x", "position": 1}}], "inside": "a"}, ("inside",), "number"),
         ({"file": ""}, ("file",), "at least 1"),
         ({"file": "a.npy", "frame": 1.5}, ("frame",), "integer"),
-        ({"file": "a.npy", "resample": "yes"}, ("resample",), "boolean"),
+        ({"file": "a.npy", "resample": "yes"}, ("resample",), "'average' or 'nearest'"),
     ],
     ids=str,
 )
@@ -333,6 +337,14 @@ EXAMPLES = [
         "interface_width": 2.0,
     },
     {"file": "a.h5", "dataset": "c", "frame": 2, "resample": True},
+    {"file": "a.png", "resample": "nearest", "levels": {"black": 1, "white": 0.5}, "threshold": 0.3, "stretch": True},
+    {
+        "shapes": [
+            {"slit": {"from": [0, 1], "to": [1, 2]}},
+            {"box": {"from": [0], "to": [1]}},
+            {"box": {"centre": [0], "size": [1]}},
+        ]
+    },
 ]
 
 

@@ -7,7 +7,7 @@
 | `{mean: 0.3, noise: 0.01}` | uniform with noise |
 | `{expression: …}` | as above, with noise if wanted |
 | `{shapes: [{disc: {centre: [x, y], radius: r}}], interface_width: w}` | bodies, see `shapes` |
-| `{file: data.npy}` | values from a file, see `files` |
+| `{file: data.npy}` | values from a file of numbers or a picture, see `files` |
 
 Every mapping takes `noise` and `distribution`. The noise has its sample mean removed, since a scenario
 prescribes a composition: with N cells a raw sample would miss it by noise/√N, and a conserved field would
@@ -26,12 +26,12 @@ from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValid
 from pydantic_core import PydanticCustomError
 
 from phasefield.errors import InputError
-from phasefield.initial.base import Number, Source, only_key
+from phasefield.initial.base import Number, Source, first_cell, only_key
 from phasefield.initial.files import File
+from phasefield.initial.formulas import checked_formula, formula_values
 from phasefield.initial.shapes import Shapes
-from phasefield.kernels.expressions import Expression, parse
 from phasefield.random import Seed, normal_field, uniform_field
-from phasefield.spectral.grid import AXIS_NAMES, Grid
+from phasefield.spectral.grid import Grid
 
 __all__ = ["File", "Formula", "InitialField", "Mean", "Shapes", "Source", "evaluate"]
 
@@ -41,7 +41,7 @@ class Mean(Source):
 
     mean: Number = Field(description="value of the field, and its exact mean with noise")
 
-    def values(self, field: str, grid: Grid, folder: Path) -> float:
+    def values(self, field: str, grid: Grid, folder: Path, place: str) -> float:
         return self.mean
 
 
@@ -53,23 +53,10 @@ class Formula(Source):
     @field_validator("expression")
     @classmethod
     def _parses(cls, text: str) -> str:
-        # the grid is not known yet: axes it lacks are found by `values`
-        try:
-            _parse(text, AXIS_NAMES, "expression")
-        except InputError as error:
-            raise PydanticCustomError("expression", "{text}", {"text": str(error)}) from error
-        return text
+        return checked_formula(text)
 
-    def values(self, field: str, grid: Grid, folder: Path) -> np.ndarray:
-        coordinates = grid.coordinates()
-        expression = _parse(self.expression, tuple(coordinates), f"initial.{field}")
-        lengths = {f"L{axis.name}": axis.length for axis in grid.axes}
-        with np.errstate(all="ignore"):  # `evaluate` reports where values are not finite
-            return np.asarray(expression.evaluate(**coordinates, **lengths))
-
-
-def _parse(text: str, axes: tuple[str, ...], what: str) -> Expression:
-    return parse(text, variables=axes, parameters=[f"L{axis}" for axis in axes], what=what)
+    def values(self, field: str, grid: Grid, folder: Path, place: str) -> np.ndarray:
+        return formula_values(self.expression, grid, place)  # `evaluate` reports where values are not finite
 
 
 _SOURCES: dict[str, type[Source]] = {"mean": Mean, "expression": Formula, "shapes": Shapes, "file": File}
@@ -114,7 +101,7 @@ def evaluate(spec: InitialField, field: str, grid: Grid, seed: Seed, folder: Pat
     not fit the grid, for unreadable files, and for values that are not finite (with the place of the first).
     """
     source: Source = _adapter.validate_python(spec)
-    values = source.values(field, grid, Path(folder))
+    values = source.values(field, grid, Path(folder), f"initial.{field}")
     if np.iscomplexobj(values):
         raise InputError(f"initial.{field}: the values are complex")
     result = np.array(np.broadcast_to(values, grid.shape), dtype=np.float64, order="C")
@@ -129,12 +116,8 @@ def evaluate(spec: InitialField, field: str, grid: Grid, seed: Seed, folder: Pat
 
 def _check_finite(values: np.ndarray, field: str, grid: Grid) -> None:
     bad = ~np.isfinite(values)
-    if not bad.any():
-        return
-    cell = np.unravel_index(int(np.argmax(bad)), grid.shape)
-    place = ", ".join(
-        f"{axis.name} = {axis.centres[index]:g}" for axis, index in zip(grid.axes, reversed(cell), strict=True)
-    )
-    raise InputError(
-        f"initial.{field}: not finite in {int(bad.sum())} of {grid.cells} cells; the first is {values[cell]} at {place}"
-    )
+    if bad.any():
+        value, place = first_cell(bad, values, grid)
+        raise InputError(
+            f"initial.{field}: not finite in {int(bad.sum())} of {grid.cells} cells; the first is {value} at {place}"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic_core import PydanticCustomError
 
 from phasefield.errors import did_you_mean
@@ -22,13 +22,15 @@ AxisName = Literal["x", "y", "z"]
 
 
 class Spec(BaseModel):
-    """Frozen, no unknown keys; options that were not given are left out of the resolved scenario."""
+    """Frozen, no unknown keys; options that were not given are left out of the resolved scenario, keys are those written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_serializer(mode="wrap")
     def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value is not None}
+        # `from` is a word of Python: such an attribute has another name than its key.
+        fields = type(self).model_fields
+        return {fields[name].alias or name: value for name, value in handler(self).items() if value is not None}
 
 
 class Source(Spec, ABC):
@@ -40,8 +42,20 @@ class Source(Spec, ABC):
     )
 
     @abstractmethod
-    def values(self, field: str, grid: Grid, folder: Path) -> np.ndarray | float:
-        """The field without noise, broadcastable to `grid.shape`."""
+    def values(self, field: str, grid: Grid, folder: Path, place: str) -> np.ndarray | float:
+        """The field without noise, broadcastable to `grid.shape`; `place` is its key path in messages."""
+
+
+def entries(least: int, most: int | None = None) -> AfterValidator:
+    """Checks how many entries a list has; unlike `min_length` it does not count those with errors of their own as missing."""
+
+    def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(value) < least or len(value) > (most or least):
+            wanted = f"at least {least}" if most and len(value) < least else f"{most or least}"
+            raise PydanticCustomError("entries", "{text}", {"text": f"must have {wanted} entries (got {len(value)})"})
+        return value
+
+    return AfterValidator(check)
 
 
 def only_key(value: Mapping[str, Any], known: Iterable[str], what: str) -> str:
@@ -57,3 +71,10 @@ def only_key(value: Mapping[str, Any], known: Iterable[str], what: str) -> str:
         hint = f"unknown name '{name}'; {did_you_mean(name, known)}"
     # a template, so that braces in a user's key are not taken for a placeholder
     raise PydanticCustomError("choice", "{text}", {"text": f"{what} needs exactly one of {choice}; {hint}"})
+
+
+def first_cell(chosen: np.ndarray, values: np.ndarray, grid: Grid) -> tuple[float, str]:
+    """Value and place, as text, of the first of the chosen cells (grid.shape, bool)."""
+    cell = np.unravel_index(int(np.argmax(chosen)), grid.shape)
+    place = (f"{axis.name} = {axis.centres[index]:g}" for axis, index in zip(grid.axes, reversed(cell), strict=True))
+    return values[cell], ", ".join(place)

@@ -1,4 +1,4 @@
-"""Initial values from a file: NumPy's .npy, or a dataset of an HDF5 file (our fields.vtkhdf among them).
+"""Values from a file: NumPy's .npy, a dataset of an HDF5 file (our fields.vtkhdf among them), or a picture (`pictures`).
 
 A file from elsewhere is not trusted. The declared shape and type are checked before any data are read,
 nothing is unpickled, and an HDF5 file may refer to other files (external links, virtual sources) only within
@@ -12,13 +12,14 @@ import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from phasefield.errors import InputError, did_you_mean
-from phasefield.initial.base import Source
+from phasefield.initial.base import Number, Source, Spec
+from phasefield.initial.pictures import PICTURES, read_picture
 from phasefield.spectral.grid import Grid
 
 # bounds what `resample` reads and what a compressed chunk may unpack to: 8 times finer along each of 3 axes
@@ -28,35 +29,82 @@ _MOST_LINKS = 16
 _NPY_ERRORS = (ValueError, TypeError, OverflowError, EOFError, OSError, SyntaxError, tokenize.TokenError)
 
 
-class File(Source):
-    """Values read from a file, as they are or averaged onto the grid's cells."""
+class Levels(Spec):
+    """What black and white of a picture stand for; grey lies between them."""
+
+    black: Number = Field(0.0, description="value of black")
+    white: Number = Field(1.0, description="value of white")
+
+
+def _resampling(value: Any) -> Any:
+    """`true` is the older word for `average`."""
+    return {True: "average", False: None}[value] if isinstance(value, bool) else value
+
+
+class FileData(Spec):
+    """Numbers from a file, on the grid's cells."""
 
     file: Annotated[str, Field(min_length=1, description="path; a relative one starts at the scenario's folder")]
     dataset: str | None = Field(None, description="name in an HDF5 file; default: the field's name")
     frame: Annotated[int, Field(strict=True)] = Field(
         -1, description="which time of (time, z, y, x) data; negative ones count from the end"
     )
-    resample: Annotated[bool, Field(strict=True)] = Field(
-        False, description="average data of another resolution over the grid's cells (the mean is kept)"
+    resample: Annotated[
+        Literal["average", "nearest"] | None,
+        BeforeValidator(_resampling, json_schema_input_type=bool | Literal["average", "nearest"]),
+    ] = Field(
+        None,
+        description="data of another resolution: average (or true) over the grid's cells, which keeps the mean, or the value "
+        "nearest to the centre of each",
+    )
+    levels: Levels | None = Field(None, description="values of black and white in a picture; default: 0 and 1")
+    threshold: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
+        None,
+        description="share of white from which on a cell of a picture is white, all others black; after resampling",
+    )
+    stretch: Annotated[bool, Field(strict=True)] | None = Field(
+        None, description="true: a picture may be stretched to a box of other proportions"
     )
 
-    def values(self, field: str, grid: Grid, folder: Path) -> np.ndarray:
-        """float64, shape `grid.shape`; `InputError` for everything that can be wrong with a file."""
-        where = f"initial.{field}.file"
+    def read(self, name: str, grid: Grid, folder: Path, where: str) -> np.ndarray:
+        """float64, shape `grid.shape`.
+
+        Args:
+            name: of the dataset, if `dataset` is not given.
+            where: key path in messages.
+
+        Raises:
+            InputError: for everything that can be wrong with a file.
+        """
         path = Path(folder) / self.file
         # before opening: a pipe or a device would block
         if not path.is_file():
             raise InputError(f"{where}: no such file: {path}")
+        picture = path.suffix.lower() in PICTURES
+        if not picture:
+            for option in ("levels", "threshold", "stretch"):
+                if getattr(self, option) is not None:
+                    raise InputError(f"{where}: {option} is for pictures ({', '.join(PICTURES)}), not for {path.name}")
         try:
+            if picture:
+                grey = self._on_grid(read_picture(path, grid, _limit(grid), bool(self.stretch), where), grid, where)
+                return self._levels(grey)
             if path.suffix == ".npy":
                 with _npy(path, where) as data:
-                    return self._read(data, grid, where)
-            with _hdf5(path, self.dataset or field, where) as data:
-                return self._read(data, grid, where)
+                    return self._on_grid(data, grid, where)
+            with _hdf5(path, self.dataset or name, where) as data:
+                return self._on_grid(data, grid, where)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise InputError(f"{where}: {path} cannot be read: {error}") from error
 
-    def _read(self, data: Any, grid: Grid, where: str) -> np.ndarray:
+    def _levels(self, grey: np.ndarray) -> np.ndarray:
+        if self.threshold is not None:
+            grey = (grey >= self.threshold).astype(float)
+        levels = self.levels or Levels(black=0.0, white=1.0)
+        # Exact for black and white.
+        return levels.black * (1.0 - grey) + levels.white * grey
+
+    def _on_grid(self, data: Any, grid: Grid, where: str) -> np.ndarray:
         if data.dtype.kind not in "fiub":
             raise InputError(f"{where}: the data are of type {data.dtype}, not real numbers")
         shape, selection = tuple(data.shape), ()
@@ -69,17 +117,35 @@ class File(Source):
             raise InputError(f"{where}: frame {self.frame} of data without a time axis (shape {shape})")
         full = (1,) * (3 - len(shape)) + shape
         if not 1 <= len(shape) <= 3 or 0 in shape or (full != grid.shape3 and not self.resample):
-            raise InputError(f"{where}: the data have the shape {shape}, the grid {grid.shape} (z, y, x)")
+            hint = "" if not 1 <= len(shape) <= 3 or 0 in shape else "; resample: average or nearest would fit them"
+            raise InputError(f"{where}: the data have the shape {shape}, the grid {grid.shape} (z, y, x){hint}")
         if any(have > 1 for have in full[: 3 - grid.dimensions]):
             raise InputError(f"{where}: data of shape {shape} have more dimensions than the grid")
-        limit = _MOST_CELLS_RATIO * grid.cells
-        if max(math.prod(full), math.prod(getattr(data, "chunks", None) or (0,))) > max(limit, 2**20):
+        if max(math.prod(full), math.prod(getattr(data, "chunks", None) or (0,))) > _limit(grid):
             raise InputError(f"{where}: data of shape {shape} (or their chunks) are too large for this grid")
         values = np.asarray(data[selection + (slice(None),) * len(shape)], dtype=np.float64).reshape(full)
         for position, cells in enumerate(grid.shape3):
             if values.shape[position] != cells:
-                values = _average(values, position, cells)
+                values = (_average if self.resample == "average" else _nearest)(values, position, cells)
         return values.reshape(grid.shape)
+
+
+class File(FileData, Source):
+    """Values read from a file, as they are or resampled to the grid's cells."""
+
+    def values(self, field: str, grid: Grid, folder: Path, place: str) -> np.ndarray:
+        return self.read(field, grid, folder, f"{place}.file")
+
+
+def _limit(grid: Grid) -> int:
+    """How many numbers of a file are read at most."""
+    return max(_MOST_CELLS_RATIO * grid.cells, 2**20)
+
+
+def _nearest(values: np.ndarray, position: int, cells: int) -> np.ndarray:
+    """Per cell the value of data that its centre lies in, on the face between two the later one."""
+    have = values.shape[position]
+    return np.take(values, (2 * np.arange(cells) + 1) * have // (2 * cells), axis=position)
 
 
 def _average(values: np.ndarray, position: int, cells: int) -> np.ndarray:

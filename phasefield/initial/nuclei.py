@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from phasefield.initial.body import nearest_offset
 from phasefield.initial.seeds import NucleationSection, RandomSection
-from phasefield.initial.shapes import nearest_offset
 from phasefield.random import Seed, uniform_field
 from phasefield.spectral.grid import Grid
 

@@ -13,9 +13,9 @@ Listed and random seeds may stand side by side. What they do to the field is in 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, field_validator, model_serializer
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic import model_validator as validator
 from pydantic_core import PydanticCustomError
 
@@ -49,11 +49,6 @@ class RandomSection(Spec):
             text = f"must be at least from = {start:g} (got {to:g})"
             raise PydanticCustomError("order", "{text}", {"text": text})
         return to
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # `from` is a word of Python, so that the attribute has another name.
-        return {"from" if key == "start" else key: value for key, value in handler(self).items()}
 
 
 class NucleationSection(Spec):
