@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import product
 
@@ -42,7 +42,7 @@ def nearest_offsets(grid: Grid, centre: Sequence[float]) -> list[np.ndarray]:
 def image_offsets(
     grid: Grid, centre: Sequence[float], reach: Sequence[float], where: str
 ) -> Iterator[list[np.ndarray]]:
-    """Coordinates minus centre, along x, y, z, for every periodic image that may be the nearest one of a body.
+    """Coordinates minus centre, along x, y, z, for every periodic image that may be the nearest one of a body, likely ones first.
 
     Args:
         reach: the body lies within centre ± reach along every axis.
@@ -58,7 +58,8 @@ def image_offsets(
             raise InputError(f"{where}: is longer than {_MOST_PERIODS} periods of the axis {axis.name}")
         counts.append(math.ceil(half / axis.length + 0.5) if axis.boundary == "periodic" else 0)
     offsets = nearest_offsets(grid, centre)
-    for shift in product(*(range(-n, n + 1) for n in counts)):
+    shifts = product(*(range(-n, n + 1) for n in counts))
+    for shift in sorted(shifts, key=lambda shift: sum(k * k for k in shift)):
         yield [o - k * a.length if k else o for o, k, a in zip(offsets, shift, grid.axes, strict=True)]
 
 
@@ -71,6 +72,31 @@ def distance_between_faces(gaps: Sequence[np.ndarray]) -> np.ndarray:
     furthest = reduce(np.maximum, gaps)
     outside = np.sqrt(sum(np.maximum(gap, 0.0) ** 2 for gap in gaps))
     return -np.where(furthest > 0.0, outside, furthest)
+
+
+def distance_to_images(
+    grid: Grid,
+    centre: Sequence[float],
+    reach: Sequence[float],
+    where: str,
+    distance: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Signed distance, shape `grid.shape`, to a body and its images.
+
+    Args:
+        reach: the body lies within centre ± reach along every axis.
+        distance: that to the body alone, of points (d, n) relative to its centre.
+
+    Signed distance grows with the body, so that an image counts only where its bounding box is nearer than the images before it.
+    """
+    result = np.full(grid.shape, -np.inf)
+    for offsets in image_offsets(grid, centre, reach, where):
+        box = distance_between_faces([np.abs(o) - r for o, r in zip(offsets, reach, strict=True)])
+        nearer = np.broadcast_to(box, grid.shape) > result
+        if nearer.any():
+            points = np.array([np.broadcast_to(o, grid.shape)[nearer] for o in offsets])
+            result[nearer] = np.maximum(result[nearer], distance(points))
+    return result
 
 
 class Shape(Spec, ABC):

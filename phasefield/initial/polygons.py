@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from phasefield.initial.base import Number, entries
-from phasefield.initial.body import Shape, image_offsets, need_dimensions
+from phasefield.initial.body import Shape, distance_to_images, need_dimensions
 from phasefield.spectral.grid import Grid
 
 _MOST_POINTS = 10_000
@@ -35,10 +35,11 @@ class Polygon(Shape):
         corners = np.array(self.points)
         low, high = corners.min(axis=0), corners.max(axis=0)
         centre, reach = 0.5 * (low + high), 0.5 * (high - low)
-        result = np.full(grid.shape, -np.inf)
-        for x, y in image_offsets(grid, centre.tolist(), reach.tolist(), where):
-            np.maximum(result, polygon_distance(corners - centre, x, y), out=result)
-        return result
+
+        def alone(points: np.ndarray) -> np.ndarray:
+            return polygon_distance(corners - centre, *points)
+
+        return distance_to_images(grid, centre.tolist(), reach.tolist(), where, alone)
 
 
 def polygon_distance(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from phasefield.initial.base import Number, Positive, entries
-from phasefield.initial.body import Shape, image_offsets, nearest_offsets, need_dimensions
+from phasefield.initial.body import Shape, distance_to_images, nearest_offsets, need_dimensions
 from phasefield.spectral.grid import Grid
 
 _MOST_STEPS = 60
+# Points computed together.
+_LOT = 8192
 
 
 class _Round(Shape):
@@ -50,12 +52,15 @@ class _Elliptic(Shape):
     def distance(self, grid: Grid, where: str) -> np.ndarray:
         need_dimensions(grid, self.dimensions, where, self.other)
         cos, sin = np.cos(np.radians(self.angle)), np.sin(np.radians(self.angle))
-        reach = [max(self.radii[:2])] * 2 + list(self.radii[2:])
-        result = np.full(grid.shape, -np.inf)
-        for x, y, *rest in image_offsets(grid, self.centre, reach, where):
-            own = [cos * x + sin * y, cos * y - sin * x, *rest]
-            np.maximum(result, ellipsoid_distance(self.radii, own), out=result)
-        return result
+        a, b, *rest = self.radii
+        reach = [float(np.hypot(a * cos, b * sin)), float(np.hypot(a * sin, b * cos)), *rest]
+
+        def alone(points: np.ndarray) -> np.ndarray:
+            own = points.copy()
+            own[0], own[1] = cos * points[0] + sin * points[1], cos * points[1] - sin * points[0]
+            return ellipsoid_distance(self.radii, own)
+
+        return distance_to_images(grid, self.centre, reach, where, alone)
 
 
 class Ellipse(_Elliptic):
@@ -74,8 +79,8 @@ class Ellipsoid(_Elliptic):
     radii: Annotated[tuple[Positive, ...], entries(3)] = Field(description="three half axes, the third along z")
 
 
-def ellipsoid_distance(radii: Sequence[float], point: Sequence[np.ndarray]) -> np.ndarray:
-    """Signed distance, positive inside, of points to Σ (x_i/r_i)² = 1 about the origin with its axes along x_i.
+def ellipsoid_distance(radii: Sequence[float], points: np.ndarray) -> np.ndarray:
+    """Signed distance (n), positive inside, of points (d, n) to Σ (x_i/r_i)² = 1 about the origin with its axes along x_i.
 
     The nearest point of the surface is x_i = r_i² y_i/(t + r_i²) with the largest root t of
 
@@ -85,23 +90,30 @@ def ellipsoid_distance(radii: Sequence[float], point: Sequence[np.ndarray]) -> n
     steps approach the root from one side (D. Eberly, Distance from a Point to an Ellipse, an Ellipsoid, or a Hyperellipsoid,
     geometrictools.com, 2013). Where y vanishes along the shortest axis there may be no root: t = −r² of that axis then.
     """
-    y = np.abs(np.broadcast_arrays(*point)).reshape(len(radii), -1)
-    r = np.asarray(radii, float)[:, None]
+    result = np.empty(points.shape[1])
+    for begin in range(0, result.size, _LOT):
+        some = slice(begin, begin + _LOT)
+        result[some] = _lot_of_distances(np.asarray(radii, float)[:, None], np.abs(points[:, some]))
+    return result
+
+
+def _lot_of_distances(r: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The distances of points y ≥ 0 (d, n), few enough to stay in the cache; r (d, 1)."""
+    some = y > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (r * y - r**2).max(axis=0)
         for step in range(_MOST_STEPS):
-            shares = np.where(y > 0.0, r * y / (t + r**2), 0.0)
+            shares = np.where(some, r * y / (t + r**2), 0.0)
             excess = (shares**2).sum(axis=0) - 1.0
             if step == 0:
                 missing = np.where(excess < -1e-12, -excess, 0.0)
-            slope = 2.0 * np.where(y > 0.0, shares**2 / (t + r**2), 0.0).sum(axis=0)
+            slope = 2.0 * np.where(some, shares**2 / (t + r**2), 0.0).sum(axis=0)
             move = np.where(excess > 0.0, excess / slope, 0.0)
             t = t + move
             if not (move > 1e-15 * (np.abs(t) + r.min() ** 2)).any():
                 break
-    nearest = r * np.where(y > 0.0, r * y / np.where(y > 0.0, t + r**2, 1.0), 0.0)
+    nearest = r * np.where(some, r * y / np.where(some, t + r**2, 1.0), 0.0)
     shortest = int(np.argmin(r))
     nearest[shortest] += r[shortest] * np.sqrt(missing)
     length = np.sqrt(((nearest - y) ** 2).sum(axis=0))
-    sign = np.sign(1.0 - ((y / r) ** 2).sum(axis=0))
-    return (sign * length).reshape(np.broadcast_shapes(*(np.shape(p) for p in point)))
+    return np.sign(1.0 - ((y / r) ** 2).sum(axis=0)) * length
