@@ -27,7 +27,7 @@ from phasefield.mechanics.bounded_iteration import ConjugateGradients
 from phasefield.mechanics.bounded_loads import Loads
 from phasefield.mechanics.bounded_passes import Passes
 from phasefield.mechanics.bounded_preconditioner import ComponentLaplacian
-from phasefield.mechanics.bounded_solution import BoundedSolution
+from phasefield.mechanics.bounded_solution import BoundedSolution, Equilibrium
 from phasefield.spectral.grid import Grid
 from phasefield.spectral.transforms import make_engine
 
@@ -72,14 +72,14 @@ class BoundedElasticity:
         weights = self.lame[1] + (self.lame[0] + self.lame[1]) * np.eye(d)
         laplacians = [ComponentLaplacian(grid, faces.ends(c), weights[c], engine) for c in range(d)]
         self.passes = Passes(grid, self.lame, laplacians, [self.loads.mask(c) for c in range(d)], threads)
-        self._vectors = [np.zeros((d, *self.passes.box)) for _ in range(3)]
+        self.vectors = [np.zeros((d, *self.passes.box)) for _ in range(3)]
 
     def solve(
         self,
         factor: np.ndarray | float,
         load: float = 1.0,
         *,
-        start: BoundedSolution | np.ndarray | None = None,
+        start: Equilibrium | np.ndarray | None = None,
         tolerance: float = 1e-6,
         max_iterations: int = 5000,
     ) -> BoundedSolution:
@@ -87,7 +87,7 @@ class BoundedElasticity:
 
         Args:
             factor: g ≥ 0 per cell, (*grid.shape).
-            start: a solution of this object, scaled to the new load, or displacements (d, *nodes), of which those that are
+            start: a solution for the same grid, scaled to the new load, or displacements (d, *nodes), of which those that are
                 held are replaced; None starts from the ramp.
             tolerance: of the relative residual (see the module); met down to rounding.
 
@@ -98,14 +98,20 @@ class BoundedElasticity:
         """
         if not tolerance > 0.0:
             raise InputError(f"the tolerance must be positive, got {tolerance}")
-        g = self._read_factor(factor)
+        g = self.read_factor(factor)
         whole = self.passes.whole
-        iteration = ConjugateGradients(self.passes, self._vectors, g, load * whole(self.loads.force))
+        iteration = ConjugateGradients(
+            self.passes,
+            self.vectors,
+            lambda u, out: self.passes.apply(g, u, out),
+            float(g.max()),
+            load * whole(self.loads.force),
+        )
         ramp = load * whole(self.loads.ramp)
         u, scale = ramp.copy(), None
         if start is not None:
             scale = iteration.residual(ramp)
-            u = self._starting_point(start, load, ramp)
+            u = self.starting_point(start, load, ramp)
         iteration.run(u, scale, tolerance, max_iterations)
         return BoundedSolution(
             solver=self,
@@ -121,7 +127,7 @@ class BoundedElasticity:
     def stiffness(self, factor: np.ndarray | float, u: np.ndarray) -> tuple[np.ndarray, float]:
         """K u (d, *nodes) without any condition, and u·K u."""
         force, total = self.passes.stiffness(
-            self._read_factor(factor), self.passes.whole(np.ascontiguousarray(u, float))
+            self.read_factor(factor), self.passes.whole(np.ascontiguousarray(u, float))
         )
         return force.reshape(u.shape), total
 
@@ -137,10 +143,10 @@ class BoundedElasticity:
     def memory_bytes(self) -> int:
         """Bytes of the arrays it owns; a solve needs two vectors more."""
         loads = self.loads
-        arrays = [loads.constrained, loads.held, loads.ramp, loads.force, *self._vectors]
+        arrays = [loads.constrained, loads.held, loads.ramp, loads.force, *self.vectors]
         return self.passes.memory_bytes + sum(a.nbytes for a in arrays)
 
-    def _read_factor(self, factor: np.ndarray | float) -> np.ndarray:
+    def read_factor(self, factor: np.ndarray | float) -> np.ndarray:
         """g as the kernels take it, checked."""
         g = np.asarray(factor, float)
         g = np.ascontiguousarray(np.broadcast_to(g, self.grid.shape) if g.ndim == 0 else g)
@@ -154,8 +160,9 @@ class BoundedElasticity:
         self.loads.check_factor(g)
         return g.reshape(self.passes.cells)
 
-    def _starting_point(self, start: BoundedSolution | np.ndarray, load: float, ramp: np.ndarray) -> np.ndarray:
-        if isinstance(start, BoundedSolution):
+    def starting_point(self, start: Equilibrium | np.ndarray, load: float, ramp: np.ndarray) -> np.ndarray:
+        """A start as `solve` takes it, scaled to the load, with the given displacements (those of the ramp) at held nodes."""
+        if isinstance(start, Equilibrium):
             ratio = load / start.load if start.load != 0.0 else 0.0
             values = ratio * start.displacement
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,17 +23,25 @@ class ConjugateGradients:
     ramp, quadratic u·K u; all are those of the displacement that `run` leaves behind.
 
     Args:
-        vectors: three work arrays; g: factors of the stiffness; force: f.
+        vectors: three work arrays; apply: (u, out) → u·K u, which leaves K u in `out` as `Passes.apply` does; stiffest: the
+            largest stiffness of a cell by that of `passes`; force: f.
     """
 
-    def __init__(self, passes: Passes, vectors: Sequence[np.ndarray], g: np.ndarray, force: np.ndarray):
-        self.passes, self.g, self.force = passes, g, force
+    def __init__(
+        self,
+        passes: Passes,
+        vectors: Sequence[np.ndarray],
+        apply: Callable[[np.ndarray, np.ndarray], float],
+        stiffest: float,
+        force: np.ndarray,
+    ):
+        self.passes, self.apply, self.force, self._stiffest = passes, apply, force, stiffest
         self.r, self._p, self._q = vectors
         self.iterations, self.norm, self.scale, self.quadratic = 0, 0.0, 0.0, 0.0
 
-    def residual(self, u: np.ndarray) -> float:
-        """Set r for the displacement u; its norm."""
-        self.quadratic = self.passes.apply(self.g, u, self._q)
+    def residual(self, u: np.ndarray, response: Callable[[np.ndarray, np.ndarray], float] | None = None) -> float:
+        """Set r for the displacement u; its norm. `response` stands for `apply` where forces are not linear in u."""
+        self.quadratic = (response or self.apply)(u, self._q)
 
         def before(b: int) -> None:
             first, last = self.passes.nodes_of(b)
@@ -55,37 +63,39 @@ class ConjugateGradients:
         while True:
             self.norm = self.residual(u)
             self.scale = scale = self.norm if scale is None else scale
-            goal = max(tolerance * scale, self._rounding(u))
+            goal = max(tolerance * scale, self.rounding(u))
             if self.norm <= goal:
                 return
             # The recurrence says that it has converged, the true residual does not: begin again from there.
             if not self.norm < 0.5 * last:
                 raise NumericalError(f"elasticity: rounding keeps the relative residual at {self.norm / scale:.1e}")
             last = self.norm
-            self._iterate(u, goal, limit)
+            self.descend(u, goal, limit)
 
-    def _rounding(self, u: np.ndarray) -> float:
+    def rounding(self, u: np.ndarray) -> float:
         """The norm of rounding errors of K u, which are about independent from node to node."""
-        force = np.sqrt(self.passes.nodal_stiffness * float(self.g.max()) * u.size) * float(np.abs(u).max())
+        force = np.sqrt(self.passes.nodal_stiffness * self._stiffest * u.size) * float(np.abs(u).max())
         return ROUNDINGS * float(np.finfo(float).eps) * force
 
-    def _iterate(self, u: np.ndarray, goal: float, limit: int) -> None:
-        """From the residual of u until the recurrence of its norm reaches the goal."""
-        p, square = self._p, self.norm**2
+    def descend(self, u: np.ndarray, goal: float, limit: int) -> float:
+        """From the r and norm of u until their recurrence reaches the goal; r·Δu with the first r and the change of u."""
+        p, square, descent = self._p, self.norm**2, 0.0
         p[...] = 0.0
         self.passes.turn(0.0, 0.0, u, p)
         while square > goal**2:
             if self.iterations == limit:
                 found = np.sqrt(square) / self.scale
                 raise NumericalError(f"elasticity: relative residual {found:.1e} after {limit} iterations")
-            curvature = self.passes.apply(self.g, p, self._q)
+            curvature = self.apply(p, self._q)
             if not (curvature > 0.0 and square < (DIVERGED * self.norm) ** 2):
                 raise NumericalError("elasticity: a load acts on a part of the body that nothing holds")
             alpha = square / curvature
             remaining = self.passes.precondition(self.r, lambda b, alpha=alpha: self._subtract(alpha, b))
             self.passes.turn(alpha, remaining / square, u, p)
+            descent += alpha * square
             square = remaining
             self.iterations += 1
+        return descent
 
     def _subtract(self, alpha: float, b: int) -> None:
         self.passes.subtract(alpha, self._q, self.r, b)

@@ -206,6 +206,23 @@ def _piece_3d(rows, begin, size):
 
 
 @njit(**_SUMS)
+def _add_3d(scratch, size, begin, a, b, last, out, edge):
+    """Add what `_spread_3d` has left of a piece of the cells (a, b) to their nodes; `edge` has the row `last`."""
+    # Before the first and behind the last cell of the piece there is nothing.
+    for row in range(24):
+        scratch[row * _ROW] = 0.0
+        scratch[row * _ROW + size + 1] = 0.0
+    for c in range(3):
+        for corner in range(4):
+            plane = edge[c] if corner >= 2 and a + 1 == last else out[c, a + (corner >> 1)]
+            line = plane[b + (corner & 1)][begin : begin + size + 1]
+            row = (8 * c + corner) * _ROW
+            even, odd = scratch[row : row + _ROW], scratch[row + 4 * _ROW : row + 5 * _ROW]
+            for i in range(size + 1):
+                line[i] += (even[i] + even[i + 1]) + (odd[i] - odd[i + 1])
+
+
+@njit(**_SUMS)
 def stiffness_3d(u, factor, first, last, k, scratch, out, edge):
     """The same in space; scratch (SCRATCH_3D)."""
     _, n1, nx = factor.shape
@@ -237,18 +254,7 @@ def stiffness_3d(u, factor, first, last, k, scratch, out, edge):
                     _spread_3d(w, f2, scratch, i + 1 + 8 * _ROW)
                     _spread_3d(w, f3, scratch, i + 1 + 16 * _ROW)
                 total += part
-                # Before the first and behind the last cell of the piece there is nothing.
-                for row in range(24):
-                    scratch[row * _ROW] = 0.0
-                    scratch[row * _ROW + size + 1] = 0.0
-                for c in range(3):
-                    for corner in range(4):
-                        plane = edge[c] if corner >= 2 and a + 1 == last else out[c, a + (corner >> 1)]
-                        line = plane[b + (corner & 1)][begin : begin + size + 1]
-                        row = (8 * c + corner) * _ROW
-                        even, odd = scratch[row : row + _ROW], scratch[row + 4 * _ROW : row + 5 * _ROW]
-                        for i in range(size + 1):
-                            line[i] += (even[i] + even[i + 1]) + (odd[i] - odd[i + 1])
+                _add_3d(scratch, size, begin, a, b, last, out, edge)
     return total
 
 

@@ -43,6 +43,7 @@ class Passes:
         )
         self.laplacians, self._free = laplacians, free
         self._pool = Pool(threads if grid.cells > SERIAL_CELLS else 1)
+        self.threads = self._pool.threads
         self._coefficients = kernels.coefficients(*lame, grid.spacing)
         self._density_scale = 0.5 / grid.cell_volume
         # About the diagonal of K where g = 1.
@@ -56,9 +57,9 @@ class Passes:
         self.rows = list(pairwise((n0 - 1) * b // count for b in range(count + 1)))
         self.columns = [(c, *block) for c in range(d) for block in laplacians[c].blocks()]
         # What each block adds to the first row of nodes of the next one; the last one keeps that row for itself.
-        self._edges = np.zeros((count, d, n1, width))
+        self.edges = np.zeros((count, d, n1, width))
         self._no_edge = np.zeros((0, 0, 0))
-        self._scratch = np.zeros((self._pool.threads, *((6, width + 1) if d == 2 else (kernels.SCRATCH_3D,))))
+        self._scratch = np.zeros((self.threads, *((6, width + 1) if d == 2 else (kernels.SCRATCH_3D,))))
 
     def close(self) -> None:
         """End the threads."""
@@ -67,7 +68,7 @@ class Passes:
     @property
     def memory_bytes(self) -> int:
         """Bytes of the work arrays."""
-        return sum(a.nbytes for a in (self._edges, self._scratch, *self._free, *(c.padded for c in self.laplacians)))
+        return sum(a.nbytes for a in (self.edges, self._scratch, *self._free, *(c.padded for c in self.laplacians)))
 
     def whole(self, nodes: np.ndarray) -> np.ndarray:
         """Displacements or forces (d, *nodes) as vectors."""
@@ -79,15 +80,19 @@ class Passes:
 
         def work(thread: int, b: int) -> None:
             rows, scratch = self.rows[b], self._scratch[thread]
-            sums[b] = self._stiffness(u, g, *rows, self._coefficients, scratch, out, self._edges[b])
+            sums[b] = self._stiffness(u, g, *rows, self._coefficients, scratch, out, self.edges[b])
 
-        self._each(work, len(self.rows))
-        out[:, -1] = self._edges[-1]
+        self.each(work, len(self.rows))
+        self.finish(out)
         return float(sums.sum())
+
+    def finish(self, out: np.ndarray) -> None:
+        """Take what the last block adds to the row of nodes behind it."""
+        out[:, -1] = self.edges[-1]
 
     def subtract(self, alpha: float, force: np.ndarray, r: np.ndarray, b: int) -> None:
         """r −= α K u in block b, `force` being the result of the last `apply`."""
-        edge = self._edges[b - 1] if b > 0 else self._no_edge
+        edge = self.edges[b - 1] if b > 0 else self._no_edge
         kernels.subtract(alpha, force, edge, r, *self.nodes_of(b))
 
     def stiffness(self, g: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, float]:
@@ -105,7 +110,7 @@ class Passes:
         def work(thread: int, b: int) -> None:
             self._density(u, out, *self.rows[b], self._coefficients, self._density_scale, out)
 
-        self._each(work, len(self.rows))
+        self.each(work, len(self.rows))
         return out
 
     def precondition(self, r: np.ndarray, before: Callable[[int], None]) -> float:
@@ -116,14 +121,14 @@ class Passes:
             for c, laplacian in enumerate(self.laplacians):
                 laplacian.to_waves(r[c], self._free[c], *self.nodes_of(b))
 
-        self._each(forward, len(self.rows))
+        self.each(forward, len(self.rows))
         sums = np.zeros(len(self.columns))
 
         def divide(thread: int, b: int) -> None:
             c, first, last = self.columns[b]
             sums[b] = self.laplacians[c].divide(first, last)
 
-        self._each(divide, len(self.columns))
+        self.each(divide, len(self.columns))
         return float(sums.sum())
 
     def turn(self, alpha: float, beta: float, x: np.ndarray, p: np.ndarray) -> None:
@@ -133,14 +138,16 @@ class Passes:
             for c, laplacian in enumerate(self.laplacians):
                 laplacian.turn(alpha, beta, self._free[c], *self.nodes_of(b), x[c], p[c])
 
-        self._each(backward, len(self.rows))
+        self.each(backward, len(self.rows))
 
     def nodes_of(self, b: int) -> tuple[int, int]:
         """First and last + 1 row of nodes of a block of rows."""
         first, last = self.rows[b]
         return first, last + 1 if b + 1 == len(self.rows) else last
 
-    def _each(self, work: Callable[[int, int], None], count: int) -> None:
+    def each(self, work: Callable[[int, int], None], count: int) -> None:
+        """work(thread, b) for b = 0 … count − 1, by several threads at once."""
+
         def share(thread: int, first: int, last: int) -> None:
             for b in range(first, last):
                 work(thread, b)

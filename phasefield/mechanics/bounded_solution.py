@@ -10,20 +10,20 @@ import numpy as np
 
 if TYPE_CHECKING:
     from phasefield.mechanics.bounded import BoundedElasticity
+    from phasefield.mechanics.bounded_split import BoundedBody
 
 
-@dataclass(frozen=True)
-class BoundedSolution:
-    """An equilibrium.
+@dataclass(frozen=True, kw_only=True)
+class Equilibrium:
+    """Displacements and forces of an equilibrium.
 
-    displacement: (d, *nodes), x first; factor: g (*grid.shape); load: that of the solve; energy: ½ u·K u, the elastic energy (per
-    thickness in the plane); nodal_forces: K u − f (d, *nodes), at held nodes the force of the support on the body, at others the
-    error of equilibrium; iterations of the conjugate gradients; residual, relative to that of the ramp.
+    displacement: (d, *nodes), x first; load: that of the solve; energy: the elastic energy (per thickness in the plane);
+    nodal_forces: ∂E/∂u − f (d, *nodes), at held nodes the force of the support on the body, at others the error of equilibrium;
+    iterations of the conjugate gradients; residual, relative to that of the ramp.
     """
 
-    solver: BoundedElasticity
+    solver: BoundedElasticity | BoundedBody
     displacement: np.ndarray
-    factor: np.ndarray
     load: float
     energy: float
     nodal_forces: np.ndarray
@@ -34,16 +34,6 @@ class BoundedSolution:
     def reactions(self) -> dict[str, np.ndarray]:
         """Forces (d,) of the supports on the body by face, `x.low` … ; see `Loads.reactions`."""
         return self.solver.loads.reactions(self.nodal_forces)
-
-    @cached_property
-    def base_energy_density(self) -> np.ndarray:
-        """½ ε:C:ε without the factor g, mean over the Gauss points of each cell, (*grid.shape)."""
-        return self.solver.energy_density(self.displacement)
-
-    @property
-    def energy_density(self) -> np.ndarray:
-        """g ½ ε:C:ε (*grid.shape); times the volume of a cell it sums up to `energy`."""
-        return self.factor * self.base_energy_density
 
     @cached_property
     def strain(self) -> np.ndarray:
@@ -63,6 +53,24 @@ class BoundedSolution:
         shears = [np.sqrt(0.5) * (gradient[a, b] + gradient[b, a]) for a, b in pairs]
         return np.stack([*(gradient[c, c] for c in range(d)), *shears])
 
+
+@dataclass(frozen=True, kw_only=True)
+class BoundedSolution(Equilibrium):
+    """An equilibrium with σ = g C:ε; factor: g (*grid.shape). The energy is ½ u·K u."""
+
+    solver: BoundedElasticity
+    factor: np.ndarray
+
+    @cached_property
+    def base_energy_density(self) -> np.ndarray:
+        """½ ε:C:ε without the factor g, mean over the Gauss points of each cell, (*grid.shape)."""
+        return self.solver.energy_density(self.displacement)
+
+    @property
+    def energy_density(self) -> np.ndarray:
+        """g ½ ε:C:ε (*grid.shape); times the volume of a cell it sums up to `energy`."""
+        return self.factor * self.base_energy_density
+
     @cached_property
     def stress(self) -> np.ndarray:
         """Mean stress of each cell, g (λ tr ε I + 2μ ε), in the same components; in plane stress with λ*."""
@@ -71,3 +79,29 @@ class BoundedSolution:
         stress = 2.0 * shear * self.strain
         stress[:d] += lame * self.strain[:d].sum(axis=0)
         return self.factor * stress
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSolution(Equilibrium):
+    """An equilibrium of a body with a split energy, Σ V (gψ⁺ + ψ⁻).
+
+    g: degradation; plus, minus, drive: means over the Gauss points of each cell of ψ⁺, ψ⁻ (without g) and of what drives damage,
+    all (*grid.shape); newton_steps: 0 where the stress is linear in the strain.
+    """
+
+    solver: BoundedBody
+    g: np.ndarray
+    plus: np.ndarray
+    minus: np.ndarray
+    drive: np.ndarray
+    newton_steps: int
+
+    @property
+    def energy_density(self) -> np.ndarray:
+        """gψ⁺ + ψ⁻ (*grid.shape), or what else the split stores; times the volume of a cell it sums up to `energy`."""
+        return self.solver.split.stored(self.plus, self.minus, self.g)
+
+    @cached_property
+    def stress(self) -> np.ndarray:
+        """Mean stress of each cell, in the components of `strain`."""
+        return self.solver.mean_stress(self.g, self.displacement)

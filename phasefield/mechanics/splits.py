@@ -47,8 +47,8 @@ class Split(ABC):
         dimensions: 2 or 3.
         plane: `strain` or `stress`, in two dimensions; plane stress is for splits that have `allows_plane_stress`.
 
-    Attributes: `linear`, whether the stress is linear in the strain; `variational`, whether stress and driving force come from
-    one energy.
+    Attributes: `lame` and `shear`, the constants that were given, flattened; `linear`, whether the stress is linear in the
+    strain; `variational`, whether stress and driving force come from one energy.
 
     Raises:
         InputError: dimensions, plane or constants that are not possible.
@@ -67,6 +67,7 @@ class Split(ABC):
         lame, shear = (np.ascontiguousarray(v, float).reshape(-1) for v in (lame, shear))
         if not np.all(shear >= 0.0) or not np.all(3.0 * lame + 2.0 * shear >= 0.0):
             raise InputError("the shear modulus and the bulk modulus must not be negative")
+        given = lame
         if plane == "stress":
             if dimensions == 3:
                 raise InputError("plane stress is for 2 dimensions")
@@ -75,6 +76,7 @@ class Split(ABC):
             solid = lame + 2.0 * shear != 0.0
             lame = np.where(solid, 2.0 * lame * shear / np.where(solid, lame + 2.0 * shear, 1.0), 0.0)
         self.dimensions, self.plane = dimensions, plane
+        self.lame, self.shear = given, shear
         self.components = 3 if dimensions == 2 else 6
         self._lame, self._shear = np.broadcast_arrays(lame, shear)
 
@@ -103,6 +105,17 @@ class Split(ABC):
     ) -> None:
         """out = (∂σ/∂ε) direction, (m, n); one of the one-sided derivatives where σ has a kink."""
         self._tangent(strain, g, *self._constants(cells, strain.shape[1]), direction, out)
+
+    def tangent_matrix(self, strain: np.ndarray, g: np.ndarray, out: np.ndarray, cells: slice = _ALL) -> None:
+        """∂σ/∂ε, its upper triangle row by row, (m (m + 1)/2, n); see `tangent`."""
+        constants = self._constants(cells, strain.shape[1])
+        direction, column = np.zeros_like(strain), np.empty_like(strain)
+        row = 0
+        for i in range(self.components):
+            direction[i - 1], direction[i] = 0.0, 1.0
+            self._tangent(strain, g, *constants, direction, column)
+            out[row : row + self.components - i] = column[i:]
+            row += self.components - i
 
     def energies(self, strain: np.ndarray, cells: slice = _ALL) -> tuple[np.ndarray, np.ndarray]:
         """(ψ⁺, ψ⁻) of strains (m, n)."""
