@@ -94,11 +94,9 @@ class CrackGrowth(Simulation):
         self._threads = available_threads() if threads is None else threads
         body, damage = self.model.built(scenario, self._threads)
         self.problem = CrackProblem(body, damage)
-        coupling = self.model.parameters.coupling
-        self.acceleration: Acceleration = lookup("acceleration", coupling.acceleration)(
-            coupling.depth, coupling.relaxation
-        )
-        self.alternation = Alternation(coupling.tolerance, most_passes=coupling.most_passes)
+        how = self.model.parameters.minimisation
+        self.acceleration: Acceleration = lookup("acceleration", how.acceleration)(how.depth, how.relaxation)
+        self.alternation = Alternation(how.tolerance, most_passes=how.most_passes)
         self.balance, self.counters = Balance(), CrackCounters()
         self.phi = np.zeros(self.grid.shape)
         self.load, self.force, self.deflection = 0.0, 0.0, 0.0

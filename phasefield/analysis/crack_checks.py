@@ -140,7 +140,8 @@ def _frames(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -> Chec
     pairs = [(i, r) for i, r in pairs if abs(rows[r] - run.times[i]) <= 1e-9 * max(abs(rows[r]), 1e-300)]
     if not pairs:
         return Check(name, NOT_APPLICABLE, detail="no frame falls on a row of the history")
-    Gc, solid = model.toughness_and_solid(assumed.grid, assumed.folder)
+    material = model.material(assumed.grid, assumed.folder)
+    Gc, solid = material.toughness, material.solid
     measured = np.array([_plain_energy(run.frame("phi", i).astype(float), Gc, solid, model, assumed) for i, _ in pairs])
     expected = np.array([energy[r] for _, r in pairs])
     scale = float(np.max(np.abs(expected)))
@@ -175,7 +176,7 @@ def _crack_area(run: Run, model: Fracture, scenario: LoadedScenario, wanted: Any
     """Dissipated energy of the run against the area that broke, with what a crack costs on this grid."""
     history = run.history
     factor = model.dissipation.numerical_toughness(model.parameters.length, max(scenario.grid.spacing))
-    expected = wanted.area * model.bulk_toughness * factor
+    expected = wanted.area * model.bulk(scenario.grid, scenario.folder).toughness * factor
     measured = float(history["dissipated"][-1])
     error = abs(measured - expected) / expected
     detail = f"dissipated at the end, against area × {factor:.5g} Gc"
@@ -194,11 +195,12 @@ def _homogeneous(run: Run, model: Fracture, scenario: LoadedScenario, tolerance:
         why = "damage differs from place to place" if spread > 1e-9 else "it needs one mean strain"
         return [Check(name, NOT_APPLICABLE, detail=f"{why}: no homogeneous bar")]
     component = components[0]
-    modulus = model.uniaxial_modulus(component, scenario.grid.dimensions)
+    bulk = model.bulk(scenario.grid, scenario.folder)
+    modulus = model.uniaxial_modulus(component, scenario.grid.dimensions, bulk)
     if modulus is None:
         return [Check(name, NOT_APPLICABLE, detail="the split or the control has no closed form")]
     p = model.parameters
-    bar = HomogeneousResponse(modulus, model.bulk_toughness, p.length, p.dissipation, p.residual_stiffness)
+    bar = HomogeneousResponse(modulus, bulk.toughness, p.length, p.dissipation, p.residual_stiffness)
     strain = np.asarray(history[f"mean_strain_{component}"])
     stress, phi = np.asarray(history[f"mean_stress_{component}"]), np.asarray(history["max_phi"])
     # Damage stays where the strain has been largest.
@@ -238,13 +240,13 @@ def _strip(run: Run, model: Fracture, scenario: LoadedScenario, tolerance: float
     inside = (grown > 0.15 * (x.length - length[0])) & (grown < 0.6 * (x.length - length[0]))
     if not inside.any():
         return Check(name, NOT_APPLICABLE, detail="the crack did not run")
-    p = model.parameters
-    E = model.bulk_modulus_in_tension
-    modulus = E / (1.0 - p.poisson_ratio**2) if p.plane == "strain" else E
+    p, bulk = model.parameters, model.bulk(scenario.grid, scenario.folder)
+    E = bulk.young_modulus
+    modulus = E / (1.0 - bulk.poisson_ratio**2) if p.plane == "strain" else E
     psi = 0.5 * modulus * np.asarray(history["mean_strain_yy"])[inside] ** 2
     if p.dissipation == "AT2":
-        psi = psi / (1.0 + 2.0 * psi * p.length / model.bulk_toughness)
-    expected = model.bulk_toughness * model.dissipation.numerical_toughness(p.length, max(scenario.grid.spacing))
+        psi = psi / (1.0 + 2.0 * psi * p.length / bulk.toughness)
+    expected = bulk.toughness * model.dissipation.numerical_toughness(p.length, max(scenario.grid.spacing))
     measured = float(np.mean(psi * y.length))
     error = abs(measured - expected) / expected
     detail = f"mean of {int(inside.sum())} rows in which the crack runs, against the energy of a crack on this grid"

@@ -56,9 +56,10 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     damage.close()
     cracks: CrackEnergy = damage.cracks
     initial = initial_fields(loaded)["phi"]
-    E, Gc = model.bulk_modulus_in_tension, model.bulk_toughness
+    bulk = model.bulk(loaded.grid, loaded.folder)
+    E, Gc = bulk.young_modulus, bulk.toughness
     bar = HomogeneousResponse(E, Gc, p.length, p.dissipation)
-    plane = E / (1.0 - p.poisson_ratio**2) if p.plane == "strain" else E
+    plane = E / (1.0 - bulk.poisson_ratio**2) if p.plane == "strain" else E
     step = settings.time.step
     steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
     every, at = settings.output.fields.every, settings.output.fields.at or []

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from phasefield.mechanics.bounded import BoundedElasticity
 from phasefield.mechanics.bounded_faces import FaceConditions
+from phasefield.mechanics.bounded_solution import SplitSolution
+from phasefield.mechanics.bounded_split import BoundedBody
 from phasefield.mechanics.degraded import Degraded
 from phasefield.mechanics.mean_control import MeanControl
 from phasefield.mechanics.periodic import PeriodicElasticity
+from phasefield.mechanics.periodic_solve import Solution
 from phasefield.mechanics.splits import Split
 from phasefield.mechanics.stiffness import COMPONENTS, IN_PLANE
 from phasefield.spectral.grid import AXIS_NAMES, Grid
@@ -178,8 +180,6 @@ class PeriodicBody(CrackedBody):
         return {name: getattr(s, name) for name in names}
 
     def recall(self, arrays: Mapping[str, np.ndarray], response: Mapping[str, float]) -> Response:
-        from phasefield.mechanics.periodic_solve import Solution
-
         names = ("vector", "strain", "stress", "energy_density", "mean_strain", "mean_stress")
         kept = {n: np.array(arrays[n]) for n in names}
         solution = Solution(self._solver.scheme, **kept, iterations=0, residuals=(), history=())
@@ -193,36 +193,34 @@ class FacedBody(CrackedBody):
     """A body between faces with displacements and tractions on them.
 
     Args:
-        lame: (λ, μ) of the intact material; relative: stiffness of the cells relative to it, 0 in voids, (*grid.shape).
-        faces, plane, held, held_values: see `bounded`.
+        split: with λ and μ of the cells, 0 in voids.
+        faces, held, held_values: see `bounded`.
     """
 
     def __init__(
         self,
         grid: Grid,
-        lame: tuple[float, float],
-        relative: np.ndarray,
+        split: Split,
         faces: FaceConditions,
         *,
-        plane: str = "strain",
         held: np.ndarray | None = None,
         held_values: np.ndarray | float = 0.0,
         threads: int = 1,
     ):
-        self.grid, self.relative = grid, relative
-        options: dict[str, Any] = {"plane": plane, "held": held, "held_values": held_values}
-        self._solver = BoundedElasticity(grid, lame, faces, threads=threads, **options)
+        self.grid = grid
+        self._solver = BoundedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         loads = self._solver.loads
         self._given = np.where(loads.constrained, loads.ramp, 0.0)
         self._force = loads.force
         self.displaced, self.forced = bool(self._given.any()), bool(self._force.any())
 
     def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
+        # An equilibrium under the other sign is none of a split that tells tension from compression.
         begin = None if start is None else start.solution
-        solution = self._solver.solve(g * self.relative, sign, start=begin, tolerance=tolerance)
+        solution = self._solver.solve(g, sign, start=begin, tolerance=tolerance, max_iterations=20_000)
         return self._response(sign, solution, solution.iterations)
 
-    def _response(self, sign: float, solution: Any, iterations: int) -> Response:
+    def _response(self, sign: float, solution: SplitSolution, iterations: int) -> Response:
         records = {
             f"reaction_{face.replace('.', '_')}_{AXIS_NAMES[c]}": float(force[c])
             for face, force in solution.reactions.items()
@@ -230,7 +228,7 @@ class FacedBody(CrackedBody):
         }
         return Response(
             sign=sign,
-            drive=self.relative * solution.base_energy_density,
+            drive=solution.drive,
             energy=solution.energy,
             force=float(np.vdot(solution.nodal_forces, self._given)),
             deflection=float(np.vdot(solution.displacement, self._force)),
@@ -259,21 +257,19 @@ class FacedBody(CrackedBody):
 
     def keep(self, response: Response) -> dict[str, np.ndarray]:
         s = response.solution
-        return {"displacement": s.displacement, "nodal_forces": s.nodal_forces}
+        return {name: getattr(s, name) for name in ("displacement", "nodal_forces", "plus", "minus", "drive")}
 
     def recall(self, arrays: Mapping[str, np.ndarray], response: Mapping[str, float]) -> Response:
-        from phasefield.mechanics.bounded_solution import BoundedSolution
-
-        sign = float(response["sign"])
-        solution = BoundedSolution(
-            self._solver,
-            np.array(arrays["displacement"]),
-            np.array(arrays["g"]) * self.relative,
-            sign,
-            float(response["energy"]),
-            np.array(arrays["nodal_forces"]),
-            0,
-            0.0,
+        names = ("displacement", "nodal_forces", "plus", "minus", "drive", "g")
+        sign, energy = float(response["sign"]), float(response["energy"])
+        solution = SplitSolution(
+            solver=self._solver,
+            load=sign,
+            energy=energy,
+            iterations=0,
+            residual=0.0,
+            newton_steps=0,
+            **{name: np.array(arrays[name]) for name in names},
         )
         return self._response(sign, solution, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,6 +21,8 @@ from phasefield.mechanics.control import ControlSetting
 from phasefield.mechanics.crack_loading import CrackLoad, CrackLoadSetting
 from phasefield.mechanics.cracked_body import CrackedBody, FacedBody, PeriodicBody, component_names
 from phasefield.mechanics.damage import DamageSolver
+from phasefield.mechanics.material import Material, material_of
+from phasefield.mechanics.material_sections import MaterialSection
 from phasefield.mechanics.splits import make_split
 from phasefield.mechanics.stiffness import COMPONENTS, IN_PLANE
 from phasefield.models.base import Kinetics, Model, Strict, non_conserved
@@ -42,7 +45,7 @@ class Support(Strict):
     )
 
 
-class Coupling(Strict):
+class Minimisation(Strict):
     """Alternate minimisation: displacements and damage in turn, until both fit."""
 
     acceleration: str = Field(default="anderson", description="anderson, over_relaxation or none")
@@ -86,6 +89,15 @@ class SplitSection(Strict):
     )
 
 
+@dataclass(frozen=True)
+class Bulk:
+    """E, ν and Gc of the matrix: means, where they differ from place to place."""
+
+    young_modulus: float
+    poisson_ratio: float
+    toughness: float
+
+
 def _check_name(kind: str, value: str) -> str:
     if value not in names(kind):
         raise PydanticCustomError("name", "{text}", {"text": str(unknown(kind, value, names(kind)))})
@@ -113,22 +125,20 @@ class Fracture(Model):
     history_every_step = True
 
     example: ClassVar[dict[str, Any]] = {
-        "toughness": 1.0,
         "length": 4.0,
         "young_modulus": 1000.0,
+        "poisson_ratio": 0.3,
+        "toughness": 1.0,
         "mean": {"strain": {"yy": 1.0}, "stress": {"xx": 0.0}},
         "load": [[0.0, 0.0], [100.0, 0.01]],
     }
 
-    class Params(Strict):
+    class Params(MaterialSection, Strict):
         """Parameters of fracture."""
 
         name: Literal["fracture"]
         dissipation: str = Field(default="AT1", description="AT1 (with an elastic limit) or AT2")
-        toughness: PositiveFloat = Field(description="Gc, energy per area of crack")
         length: PositiveFloat = Field(description="ℓ, the width of a crack; at least 2 cells, better 4")
-        young_modulus: PositiveFloat = Field(description="E, Young's modulus")
-        poisson_ratio: float = Field(default=0.3, gt=-1.0, lt=0.5, description="ν, Poisson's ratio")
         plane: Literal["strain", "stress"] = Field(
             default="strain", description="plane strain or plane stress, in two dimensions"
         )
@@ -155,7 +165,9 @@ class Fracture(Model):
             description="the load factor: pairs [time, factor], or phases {until, factor} and {until, dissipation}"
         )
         stop: Stop | None = Field(default=None, description="when the run ends before its time")
-        coupling: Coupling = Field(default=Coupling(), description="alternate minimisation")
+        minimisation: Minimisation = Field(
+            default=Minimisation(), description="alternate minimisation: how displacements and damage are made to fit"
+        )
         elastic_scheme: Literal["rotated", "fourier"] = Field(
             default="rotated", description="strains of a periodic cell"
         )
@@ -182,11 +194,13 @@ class Fracture(Model):
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """The energy of cracks in the bulk material; that of strains depends on displacements, which are no field."""
-        p = self.parameters
-        model: Dissipation = lookup("dissipation", p.dissipation)()
-        local = DissipationEnergy(model.linear(p.toughness, p.length), model.quadratic(p.toughness, p.length))
-        return local, GradientEnergy(model.gradient(p.toughness, p.length), "phi", "finite_difference")
+        """The energy of cracks, where Gc is one number; that of strains depends on displacements, which are no field."""
+        p, Gc = self.parameters, self.parameters.toughness
+        if not isinstance(Gc, float) or any(region.toughness is not None or region.void for region in p.regions):
+            raise InputError("model.toughness: differs from place to place; its energy needs a grid")
+        model = self.dissipation
+        local = DissipationEnergy(model.linear(Gc, p.length), model.quadratic(Gc, p.length))
+        return local, GradientEnergy(model.gradient(Gc, p.length), "phi", "finite_difference")
 
     @property
     def laplacian(self) -> str:
@@ -230,21 +244,25 @@ class Fracture(Model):
         """AT1 or AT2."""
         return lookup("dissipation", self.parameters.dissipation)()
 
-    @property
-    def bulk_toughness(self) -> float:
-        """Gc of the material outside all regions."""
-        return float(self.parameters.toughness)
+    def material(self, grid: Grid, folder: Path) -> Material:
+        """E, ν and Gc of every cell, and where it is empty.
 
-    @property
-    def bulk_modulus_in_tension(self) -> float:
-        """E of the material outside all regions."""
-        return float(self.parameters.young_modulus)
+        Raises:
+            InputError: regions that do not fit the grid, values that are not possible.
+        """
+        return material_of(self.parameters, grid, folder)
 
-    def toughness_and_solid(self, grid: Grid, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Gc of every cell, and whether it is solid (*grid.shape)."""
-        return np.full(grid.shape, self.bulk_toughness), np.ones(grid.shape, bool)
+    def bulk(self, grid: Grid, folder: Path) -> Bulk:
+        """The material outside all regions."""
+        material = self.material(grid, folder)
+        matrix = material.solid & (material.region == 0)
+        chosen = matrix if matrix.any() else material.solid
+        E, nu, Gc = (
+            float(a[chosen].mean()) for a in (material.young_modulus, material.poisson_ratio, material.toughness)
+        )
+        return Bulk(E, nu, Gc)
 
-    def uniaxial_modulus(self, component: str, dimensions: int) -> float | None:
+    def uniaxial_modulus(self, component: str, dimensions: int, bulk: Bulk) -> float | None:
         """M of ψ⁺ = ½Mε² under a tensile mean strain `xx`, `yy` or `zz`: λ + 2μ where no other strain is free, E/(1 − ν²) in
         plane strain with the other side free, E where both are; None without a closed form.
         """
@@ -256,22 +274,21 @@ class Fracture(Model):
             return None
         flags = control.stress_controlled(dimensions)
         free = [bool(flags[COMPONENTS.index(name)]) for name in axes if name != component]  # type: ignore[arg-type]
-        E, nu = p.young_modulus, p.poisson_ratio
+        E, nu = bulk.young_modulus, bulk.poisson_ratio
         # With a side free, part of the energy is that of compression, of which splits do not agree.
         if any(free) and self.split_name[0] != "none":
             return None
         if p.plane == "stress":
             return E if all(free) else E / (1.0 - nu**2)
         if not any(free):
-            lame, shear = lame_constants(E, nu)
-            return lame + 2.0 * shear
+            return E * (1.0 - nu) / ((1.0 + nu) * (1.0 - 2.0 * nu))
         return (E / (1.0 - nu**2) if dimensions == 2 else E) if all(free) else None
 
     def memory_bytes(self, grid: Grid) -> int:
         """About how many bytes the arrays of a run need."""
         d, components = grid.dimensions, 3 if grid.dimensions == 2 else 6
         # Damage, its solver and Anderson's iterates; vectors and preconditioner of the body, its strains and stresses.
-        own = 16 + 2 * (self.parameters.coupling.depth + 1)
+        own = 16 + 2 * (self.parameters.minimisation.depth + 1)
         body = 9 * d + (5 * components if self.parameters.faces is None else components)
         return 8 * grid.cells * (own + body)
 
@@ -293,13 +310,18 @@ class Fracture(Model):
         p = self.parameters
         if (reason := self.unsuited(grid)) is not None:
             raise InputError(f"grid: {reason}")
-        lame, shear = lame_constants(p.young_modulus, p.poisson_ratio)
+        material = self.material(grid, folder)
+        toughness = material.uniform.get("toughness", material.toughness)
         try:
-            cracks = CrackEnergy(grid, p.toughness, p.length, p.dissipation)
+            solid = None if material.solid.all() else material.solid
+            cracks = CrackEnergy(grid, toughness, p.length, p.dissipation, solid)
         except InputError as error:
             raise InputError(f"model.length: {error}") from None
         damage = DamageSolver(cracks, Degradation(p.residual_stiffness), p.irreversibility, threads=threads)
         name, parameters = self.split_name
+        lame, shear = material.lame, material.shear
+        if material.solid.all() and {"young_modulus", "poisson_ratio"} <= set(material.uniform):
+            lame, shear = lame.flat[0], shear.flat[0]
         try:
             split = make_split(name, lame, shear, grid.dimensions, p.plane, **parameters)
         except InputError as error:
@@ -310,16 +332,7 @@ class Fracture(Model):
         faces = FaceConditions.of(p.faces, grid, "model.faces")
         held, held_values = self._held(grid)
         try:
-            body = FacedBody(
-                grid,
-                (lame, shear),
-                np.ones(grid.shape),
-                faces,
-                plane=p.plane,
-                held=held,
-                held_values=held_values,
-                threads=threads,
-            )
+            body = FacedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         except InputError as error:
             text = str(error)
             raise InputError(f"model.{text}" if text.startswith("faces") else f"model.supports: {text}") from None
@@ -385,8 +398,3 @@ class Fracture(Model):
 
     def derived_fields(self, names: Sequence[str], state: Any, grid: Grid, time: float) -> dict[str, np.ndarray]:
         raise InputError("displacements and stresses are those of a run; they do not follow from the damage alone")
-
-
-def lame_constants(young: Any, poisson: Any) -> tuple[Any, Any]:
-    """(λ, μ) of E and ν, numbers or arrays."""
-    return young * poisson / ((1.0 + poisson) * (1.0 - 2.0 * poisson)), young / (2.0 * (1.0 + poisson))

@@ -118,9 +118,8 @@ class LoadedScenario:
         data.pop("test", None)
         optional = ("initial", "fixed", "nucleation", "source", "manufactured")
         data = {k: v for k, v in data.items() if v or k not in optional}
-        for source in (*data.get("initial", {}).values(), *data.get("fixed", {}).values()):
-            if isinstance(source, dict) and "file" in source:
-                source["file"] = str((self.folder / source["file"]).resolve())
+        for section in ("model", "initial", "fixed"):
+            _make_absolute(data.get(section), self.folder)
         return {k: data[k] for k in sorted(data, key=lambda k: order.index(k) if k in order else len(order))}
 
     def resolved_yaml(self) -> str:
@@ -133,6 +132,15 @@ class LoadedScenario:
         keys: Path_ = tuple(int(p) if p.isdigit() else p for p in path.split("."))
         known = colon and keys[0] in type(self.settings).model_fields
         return InputError(f"{self.document.place(keys)}: {error}") if known else error
+
+
+def _make_absolute(value: Any, folder: Path) -> None:
+    """Files named anywhere in a section, with their whole paths."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict) and isinstance(value.get("file"), str):
+        value["file"] = str((folder / value["file"]).resolve())
+    for part in parts:
+        _make_absolute(part, folder)
 
 
 class _Dumper(yaml.SafeDumper):
