@@ -95,7 +95,7 @@ class BoundedBody:
         *,
         start: Equilibrium | np.ndarray | None = None,
         tolerance: float = 1e-6,
-        max_iterations: int = 5000,
+        max_iterations: int = 20000,
     ) -> SplitSolution:
         """The equilibrium under `load` times the given displacements and tractions.
 
