@@ -216,10 +216,6 @@ class CrackGrowth(Simulation):
 
     # --- time ---------------------------------------------------------------------------------------------------
 
-    @property
-    def finished(self) -> bool:
-        return self.time >= self.end or bool(self.stopped)
-
     def _corners(self) -> Iterable[float]:
         return self.model.load.corners
 

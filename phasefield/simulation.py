@@ -52,6 +52,8 @@ class Simulation(ABC):
     model: Model
     time: float
     end: float
+    # Why the run has ended before its time; empty while it has not.
+    stopped: str = ""
     # Called now and then during a step that takes long; what it raises ends the run, with the state before the step.
     on_wait: Callable[[Any], None] | None = None
 
@@ -142,7 +144,7 @@ class Simulation(ABC):
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.time >= self.end
+        return self.time >= self.end or bool(self.stopped)
 
     def advance(
         self,
@@ -162,7 +164,7 @@ class Simulation(ABC):
         """
         until = self.end if until is None else until
         observers = list(observers)
-        while self.time < until and not self.finished:
+        while self.time < until and not self.stopped:
             self._begin()
             events = [o.schedule.next(self.time) for o in observers]
             corner = min((t for t in self._corners() if t > self.time), default=math.inf)

@@ -21,8 +21,7 @@ model:
 initial:
 {initial}time:
   end: 100.0
-  step: {{tolerance: 1.0e-4}}                # or a number: a fixed step
-output:
+{step}output:
   fields: {{every: 10.0}}                    # frames in fields.vtkhdf
   history: {{every: 0.5}}                    # rows of energies, means and extremes
 seed: 1
@@ -74,6 +73,8 @@ def write_starter(name: str, model: str) -> Path:
             value = str(value).lower()
         if key == "free_energy" and key not in lookup_model.example:
             value = _FORMULA.format(field=field)
+        if isinstance(value, list) and key in lookup_model.example:
+            value = _flow(value)
         if not isinstance(value, BaseModel | list):
             lines.append(f"  {key + ': ' + str(value):<41} # {info.description}\n")
     means = lookup_model.example_means
@@ -81,7 +82,11 @@ def write_starter(name: str, model: str) -> Path:
     initial = "".join(
         f"  {f}: {{mean: {means.get(f, 0.0)}, noise: {0.002 if means else 0.01}}}\n" for f in built.fields
     )
-    text = _TEMPLATE.format(name=path.stem, model=model, parameters="".join(lines), initial=initial)
+    step = "  step: {tolerance: 1.0e-4}                  # or a number: a fixed step\n"
+    if lookup_model.evolution == "crack_growth":
+        initial = "  phi: {shapes: [{slit: {from: [0.0, 64.5], to: [40.0, 64.5]}}]}   # a crack; or pores and notches: regions\n"
+        step = "  step: 5.0                              # or {first, min, max}: steps by the passes they take\n"
+    text = _TEMPLATE.format(name=path.stem, model=model, parameters="".join(lines), initial=initial, step=step)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

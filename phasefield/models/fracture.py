@@ -130,7 +130,7 @@ class Fracture(Model):
         "poisson_ratio": 0.3,
         "toughness": 1.0,
         "mean": {"strain": {"yy": 1.0}, "stress": {"xx": 0.0}},
-        "load": [[0.0, 0.0], [100.0, 0.01]],
+        "load": [[0.0, 0.0], [100.0, 0.008]],
     }
 
     class Params(MaterialSection, Strict):

@@ -11,7 +11,8 @@ from phasefield.registry import lookup, names
 from phasefield.scenario import load_scenario
 from phasefield.spectral.waves import symbol_on_grid
 
-MODELS = names("model")
+# Models whose fields follow the gradient of an energy; bodies that crack have tests of their own (tests/fracture).
+MODELS = [name for name in names("model") if lookup("model", name).evolution == "gradient_flow"]
 
 
 def build(name: str, dimensions: int = 2, **parameters):
