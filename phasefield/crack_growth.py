@@ -35,7 +35,7 @@ WANTED_PASSES, SLOWEST, FASTEST = 15, 0.5, 2.0
 LARGEST_CHANGE = 0.5
 # A phase with given dissipation begins with steps this much shorter than its own, which then double: the load jumps to where the
 # crack starts, and the work on the way is known as well as the first step is short.
-FIRST_DISSIPATION = 1.0 / 16.0
+FIRST_DISSIPATION = 1.0 / 64.0
 # Without other wishes, steps are this share of the run, and at least this share of the first.
 FIRST_SHARE, SMALLEST_SHARE = 0.02, 1.0 / 16.0
 
