@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -139,6 +139,10 @@ class Fracture(Model):
         name: Literal["fracture"]
         dissipation: str = Field(default="AT1", description="AT1 (with an elastic limit) or AT2")
         length: PositiveFloat = Field(description="ℓ, the width of a crack; at least 2 cells, better 4")
+        calibrate_toughness: bool = Field(
+            default=False,
+            description="divide Gc by what a crack along the grid costs, √(1 + h²/4ℓ²) or 1 + h²/32ℓ² (AT2, AT1)",
+        )
         plane: Literal["strain", "stress"] = Field(
             default="strain", description="plane strain or plane stress, in two dimensions"
         )
@@ -245,12 +249,16 @@ class Fracture(Model):
         return lookup("dissipation", self.parameters.dissipation)()
 
     def material(self, grid: Grid, folder: Path) -> Material:
-        """E, ν and Gc of every cell, and where it is empty.
+        """E, ν and Gc of every cell, and where it is empty; Gc as the model uses it, calibrated where the scenario says so.
 
         Raises:
             InputError: regions that do not fit the grid, values that are not possible.
         """
-        return material_of(self.parameters, grid, folder)
+        material = material_of(self.parameters, grid, folder)
+        if not self.parameters.calibrate_toughness:
+            return material
+        factor = self.dissipation.numerical_toughness(self.parameters.length, max(grid.spacing))
+        return replace(material, toughness=material.toughness / factor)
 
     def bulk(self, grid: Grid, folder: Path) -> Bulk:
         """The material outside all regions."""
