@@ -106,8 +106,6 @@ class CrackGrowth(Simulation):
         self.last_size, self.last_passes = 0.0, 0
         self.largest_force = 0.0
         self.stopped = ""
-        # What a step is doing, for a progress display.
-        self.activity = ""
         self._ramp = 1.0
         step = settings.time.step
         self._adaptive = isinstance(step, StepSection)
@@ -248,6 +246,7 @@ class CrackGrowth(Simulation):
                 self.counters.rejected_steps += 1
                 size = max(self._smallest, 0.25 * size)
         self._ramp = min(1.0, 2.0 * self._ramp)
+        self.activity = ""
         self._accept(found, time, isinstance(control, GivenDissipation))
 
     def _try(self, time: float, largest_change: float) -> tuple[Equilibrium, Any]:

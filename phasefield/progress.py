@@ -39,10 +39,11 @@ class LineReporter:
             self._print(simulation)
 
     def _print(self, simulation: Simulation) -> None:
+        activity = f"  {simulation.activity}" if simulation.activity else ""
         print(
             f"t = {simulation.time:<10.5g} {100 * simulation.time / simulation.end:3.0f} %  "
             f"energy {simulation.energy:<14.8g} step {simulation.step_size:<9.3g} "
-            f"steps {simulation.steps}  {time.monotonic() - self._began:.1f} s",
+            f"steps {simulation.steps}  {time.monotonic() - self._began:.1f} s{activity}",
             file=self._stream,
             flush=True,
         )
@@ -71,6 +72,7 @@ class BarReporter:
         if console.width >= WIDE:
             columns.insert(0, text("{task.description}", overflow="ellipsis", ratio=1, max_width=16))
             columns.insert(4, TimeElapsedColumn(Column(no_wrap=True)))
+            columns.append(text("{task.fields[activity]}"))
         self._progress = Progress(*columns, console=console, expand=True, refresh_per_second=UPDATES_PER_SECOND)
         self._task: Any = None
         self._last = 0.0
@@ -78,7 +80,7 @@ class BarReporter:
     def start(self, simulation: Simulation) -> None:
         self._progress.start()
         self._task = self._progress.add_task(
-            simulation.scenario.name, total=simulation.end, time=0.0, energy=simulation.energy, step=0.0
+            simulation.scenario.name, total=simulation.end, time=0.0, energy=simulation.energy, step=0.0, activity=""
         )
 
     def update(self, simulation: Simulation) -> None:
@@ -91,6 +93,7 @@ class BarReporter:
                 time=simulation.time,
                 energy=simulation.energy,
                 step=simulation.step_size,
+                activity=simulation.activity,
             )
 
     def finish(self, simulation: Simulation) -> None:

@@ -54,6 +54,8 @@ class Simulation(ABC):
     end: float
     # Why the run has ended before its time; empty while it has not.
     stopped: str = ""
+    # What a long step is about, for a display.
+    activity: str = ""
     # Called now and then during a step that takes long; what it raises ends the run, with the state before the step.
     on_wait: Callable[[Any], None] | None = None
 
