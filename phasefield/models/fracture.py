@@ -318,6 +318,8 @@ class Fracture(Model):
         p = self.parameters
         if (reason := self.unsuited(grid)) is not None:
             raise InputError(f"grid: {reason}")
+        if self.load.any_dissipation and self.damage_viscosity is not None:
+            raise InputError("model.load: dissipation is prescribed of bodies in equilibrium; leave out viscosity or dissipation")
         material = self.material(grid, folder)
         toughness = material.uniform.get("toughness", material.toughness)
         try:
