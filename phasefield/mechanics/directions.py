@@ -12,6 +12,10 @@ _ON_CIRCLE, _ON_SPHERE = 3600, 20_000
 _SAME = 1e-9
 
 
+# Moves of a refinement, of which a few hundred are usual.
+MOST_MOVES = 10_000
+
+
 def unit_vectors(dimensions: int) -> np.ndarray:
     """Unit vectors over half of the directions within the first axes, (M, 3), those of low index first in 3-D."""
     if dimensions == 1:
@@ -64,7 +68,10 @@ def softest_direction(matrix: Callable[[np.ndarray], np.ndarray], dimensions: in
 def _refine(value: Callable[[np.ndarray], np.ndarray], n: np.ndarray, dimensions: int, tolerance: float) -> np.ndarray:
     """A minimum next to n: steps in the tangent plane, halved when none goes down by more than rounding."""
     step = 0.02
-    while step > 1e-9:
+    # Where rounding depends on how many values are asked for at once, two neighbours may each seem lower than the other.
+    for _ in range(MOST_MOVES):
+        if step <= 1e-9:
+            break
         axes = np.array([[-n[1], n[0], 0.0]]) if dimensions == 2 else np.linalg.svd(n[None])[2][1:]
         moves = np.concatenate([axes, -axes, *([axes[:1] + axes[1:], axes[:1] - axes[1:]] if dimensions == 3 else [])])
         trial = n + step * moves

@@ -298,6 +298,9 @@ class Fracture(Model):
         # Damage, its solver and Anderson's iterates; vectors and preconditioner of the body, its strains and stresses.
         own = 16 + 2 * (self.parameters.minimisation.depth + 1)
         body = 9 * d + (5 * components if self.parameters.faces is None else components)
+        if self.parameters.faces is not None and not lookup("split", self.split_name[0]).linear:
+            # The tangent of every cell: condensed in the plane, of eight Gauss points in space.
+            body += 15 if d == 2 else 8 * 21
         return 8 * grid.cells * (own + body)
 
     # --- the body -----------------------------------------------------------------------------------------------
@@ -319,7 +322,9 @@ class Fracture(Model):
         if (reason := self.unsuited(grid)) is not None:
             raise InputError(f"grid: {reason}")
         if self.load.any_dissipation and self.damage_viscosity is not None:
-            raise InputError("model.load: dissipation is prescribed of bodies in equilibrium; leave out viscosity or dissipation")
+            raise InputError(
+                "model.load: dissipation is prescribed of bodies in equilibrium; leave out viscosity or dissipation"
+            )
         material = self.material(grid, folder)
         toughness = material.uniform.get("toughness", material.toughness)
         try:
