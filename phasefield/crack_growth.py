@@ -25,7 +25,15 @@ from phasefield.scenario.schema import StepSection
 from phasefield.simulation import Simulation
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.acceleration import Acceleration
-from phasefield.stepping.alternate import Alternation, CrackProblem, Equilibrium, GivenDissipation, GivenLoad, TooFar
+from phasefield.stepping.alternate import (
+    Alternation,
+    CrackProblem,
+    Equilibrium,
+    GivenDissipation,
+    GivenLoad,
+    Separated,
+    TooFar,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -237,9 +245,16 @@ class CrackGrowth(Simulation):
             try:
                 found, control = self._try(time, math.inf if shortest else LARGEST_CHANGE)
                 break
+            except Separated:
+                self._end_run("the body is in two: no load makes its cracks take up the energy that is asked for")
+                return
             except (TooFar, NumericalError) as reason:
                 if shortest:
-                    raise
+                    forces = self.problem.body.forced and not self.problem.body.displaced
+                    hint = "; the forces may be more than the body can bear" if forces else ""
+                    if self.model.load.given_dissipation(self.phase):
+                        hint = "; the body may be in two, with nothing left to break: see model.stop"
+                    raise NumericalError(f"{reason}{hint}") from None
                 logger.info(
                     "t = %g: a step of %g is tried again shorter (%s)", self.time, size, reason or "φ changes too much"
                 )
@@ -327,12 +342,14 @@ class CrackGrowth(Simulation):
         size = abs(self.force) if self.problem.body.displaced else abs(self.load)
         self.largest_force = max(self.largest_force, size)
         if stop.force is not None and size < stop.force * self.largest_force:
-            self.stopped = f"the force has fallen to {size / self.largest_force:.3g} of its largest"
+            self._end_run(f"the force has fallen to {size / self.largest_force:.3g} of its largest")
         length = self.problem.cracks.length(self.phi) if stop.crack is not None else 0.0
         if stop.crack is not None and length > stop.crack:
-            self.stopped = f"the cracks have reached {length:.4g}"
-        if self.stopped:
-            logger.info("stopped at t = %g: %s", self.time, self.stopped)
+            self._end_run(f"the cracks have reached {length:.4g}")
+
+    def _end_run(self, reason: str) -> None:
+        self.stopped = reason
+        logger.info("stopped at t = %g: %s", self.time, reason)
 
     # --- checkpoints --------------------------------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ SHARE, COARSEST, FINEST = 0.05, 1e-4, 0.01
 DAMAGE_SHARE, EARLY_DAMAGE_SHARE = 0.01, 0.001
 # Tries for the load of a given dissipation, and the first and the longest step of ln s² between them.
 MOST_LOADS, SHORTEST, LONGEST = 80, 0.02, 1.0
+# Of the elastic energy under s = 1 that a body has at the start of a step, it keeps this much unless it comes apart.
+LEFT = 1e-5
 # Two loads are the same where ln s² differs by less than this share of the last change of φ, or by this at least.
 NARROW, NARROWEST = 0.1, 1e-8
 
@@ -87,6 +89,10 @@ class LoadControl(Protocol):
 def damage_tolerance(tolerance: float, residual: float) -> float:
     """Of a damage problem between two equilibria, where φ changed by `residual` in the last pass."""
     return max(DAMAGE_SHARE * tolerance, EARLY_DAMAGE_SHARE * residual)
+
+
+class Separated(Exception):
+    """Nothing is left of the body that a load could break."""
 
 
 class TooFar(Exception):
@@ -152,6 +158,7 @@ class GivenDissipation:
     ):
         self._problem, self._accepted, self._tolerance = problem, accepted, tolerance
         self.target, self.step = target, step
+        self._whole: float | None = None
         self.sign = -1.0 if load < 0.0 else 1.0
         self._square = load**2
 
@@ -164,6 +171,9 @@ class GivenDissipation:
 
     def damage(self, x: np.ndarray, response: Response, residual: float) -> np.ndarray:
         """The damage with D = target: a bracketed secant for ln s²."""
+        self._whole = response.energy if self._whole is None else self._whole
+        if response.energy < LEFT * self._whole:
+            raise Separated
         accuracy = self.step * min(1e-2, max(0.1 * residual, 1e-4))
         largest = float((self._problem.degradation.value(x) * response.drive).max())
         if not largest > 0.0:
