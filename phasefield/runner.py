@@ -45,7 +45,10 @@ RUN_FILES = (
     "checkpoint.h5",
     "checkpoint.previous.h5",
 )
-FIGURES = ("overview", "fields", "energy", "spectrum", "growth", "radius", "loop", "orientation")
+FIGURES = (
+    *("overview", "fields", "energy", "spectrum", "growth", "radius", "loop", "orientation"),
+    *("load", "crack", "deformed", "surface"),
+)
 
 
 class Reporter(Protocol):

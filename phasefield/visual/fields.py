@@ -12,8 +12,10 @@ from matplotlib.figure import Figure, FigureBase
 from phasefield.analysis.interface import flat_interface
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
+from phasefield.visual.crack_curves import crack_measure
 from phasefield.visual.paths import driven
 from phasefield.visual.style import (
+    DAMAGE,
     DIVERGING,
     SEQUENTIAL,
     caption,
@@ -30,14 +32,19 @@ from phasefield.visual.variants import FEW, MANY, PRESENT, Palette, palette_of
 PLANES = {"xy": "z", "xz": "y", "yz": "x"}
 # Two frames are different when some measure of them differs by this share of its largest value.
 DIFFERENT = 0.2
+# Cracks are equally long when they differ by this share of what they grow in all.
+ALIKE = 0.02
+# A body lower than this, over its width, is flat.
+FLAT = 0.3
 
 
 @styled
 def figure_fields(run: Run | str, name: str | None = None, frames: int = 4) -> Figure:
     """Frames of one field on one colour scale, or of all variants in their colours.
 
-    Frames are spread evenly over those in the file; of a run under changing loads, those that differ most are shown. A 3-D
-    field is shown on the three mid-planes of the box; of a vector field, the magnitude is shown.
+    Frames are spread evenly over those in the file; of a run under changing loads, those that differ most are shown, and of a
+    body that cracks, those between which the crack has grown alike. A 3-D field is shown on the three mid-planes of the box; of a
+    vector field, the magnitude is shown. Frames of a flat body that cracks stand one above the other.
 
     Args:
         run: the run, or its folder.
@@ -49,6 +56,8 @@ def figure_fields(run: Run | str, name: str | None = None, frames: int = 4) -> F
     planes = ["xy"] if len(lengths) < 3 else list(PLANES)
     if len(lengths) == 1:
         figure = new_figure(run, 6.5, 0.9 + 1.2 * len(indices))
+    elif stacked(run):
+        figure = new_figure(run, 7.0, 0.4 + stack_height(run, 7.0, len(indices)))
     else:
         ratio = sum(_height(lengths, p) for p in planes)
         figure = new_figure(run, 1.5 + 2.2 * len(indices), 0.55 + 0.4 * len(planes) + min(2.1 * ratio, 9.0))
@@ -76,9 +85,13 @@ def telling_frames(run: Run, count: int) -> list[int]:
 
     That is judged by means and extremes of the fields and by the energy of their walls. The first and the last frame are taken,
     then again and again the one least like those taken: among frames at the end of a stage of the load as long as they add
-    something, then among all.
+    something, then among all. Of a crack, frames between which it has grown by about as much are taken.
     """
-    if count < 3 or len(run.times) <= count or not driven(run):
+    if count < 3 or len(run.times) <= count:
+        return chosen_frames(run, count)
+    if (measure := crack_measure(run)) is not None:
+        return _along_the_crack(run, measure, count)
+    if not driven(run):
         return chosen_frames(run, count)
     history, model = run.history, scenario_of(run).model
     columns = [history[f"{what}_{field}"].values for field in model.fields for what in ("mean", "min", "max")]
@@ -96,6 +109,37 @@ def telling_frames(run: Run, count: int) -> list[int]:
     return sorted(taken)
 
 
+def _along_the_crack(run: Run, measure: str, count: int) -> list[int]:
+    """First and last frame, and those nearest to even shares of what the crack grows; among like ones that with most energy.
+
+    Where the crack jumps from one frame to the next, that is the frame before.
+    """
+    history = run.history
+    rows = history["time"].values
+    length, energy = (np.interp(run.times, rows, history[n].values) for n in (measure, "energy_elastic"))
+    grown = length[-1] - length[0]
+    if not grown > 1e-3 * abs(length[0]):
+        return chosen_frames(run, count)
+    taken = {0, len(length) - 1}
+    for share in np.linspace(0.0, 1.0, count)[1:-1]:
+        away = np.abs((length - length[0]) / grown - share)
+        away[list(taken)] = np.inf
+        alike = np.flatnonzero(away <= away.min() + ALIKE)
+        taken.add(int(alike[np.argmax(energy[alike])]))
+    return sorted(taken)
+
+
+def stacked(run: Run) -> bool:
+    """Whether frames stand one above the other: those of a flat body that cracks."""
+    lengths = box(run)
+    return len(lengths) == 2 and lengths["y"] <= FLAT * lengths["x"] and crack_measure(run) is not None
+
+
+def stack_height(run: Run, width: float, frames: int) -> float:
+    """Inches that frames one above the other need in a figure of this width."""
+    return 0.25 + frames * (0.32 + 0.82 * width * _height(box(run), "xy"))
+
+
 def box(run: Run) -> dict[str, float]:
     """Lengths of the box by axis name; centres are at (i + ½) h, so first + last is the length."""
     data = run.fields
@@ -103,8 +147,18 @@ def box(run: Run) -> dict[str, float]:
     return {a: float(data[a].values[0] + data[a].values[-1]) for a in axes}
 
 
-def draw_frames(figure: FigureBase, run: Run, name: str | None, indices: list[int], planes: list[str]) -> None:
-    """Fill a figure or part of one: one column per frame, one row per plane; in 1-D one row per frame."""
+def draw_frames(
+    figure: FigureBase,
+    run: Run,
+    name: str | None,
+    indices: list[int],
+    planes: list[str],
+    titles: list[str] | None = None,
+) -> None:
+    """Fill a figure or part of one: one column per frame, one row per plane; in 1-D, and where `stacked`, one row per frame.
+
+    Titles are the times when absent.
+    """
     palette = palette_of(run) if name is None else None
     name = name if name is not None else run.names[0]
     if name not in run.names:
@@ -122,21 +176,26 @@ def draw_frames(figure: FigureBase, run: Run, name: str | None, indices: list[in
         options["norm"], options["cmap"] = _scale(run, name, list(images.values()))
     else:
         images, present = _composites(run, palette, {(p, i): normals[p] for p, i in slots})
-    grid = figure.subplots(
-        len(planes), len(indices), squeeze=False, sharey="row", height_ratios=[_height(lengths, p) for p in planes]
-    )
+    titles = [time_label(run.times[i]) for i in indices] if titles is None else titles
+    if upright := stacked(run):
+        grid = figure.subplots(len(indices), 1, squeeze=False, sharex=True).T
+    else:
+        grid = figure.subplots(
+            len(planes), len(indices), squeeze=False, sharey="row", height_ratios=[_height(lengths, p) for p in planes]
+        )
     mappable: Any = None
     for row, plane in enumerate(planes):
         for column, index in enumerate(indices):
             axes = grid[row, column]
             extent = (0.0, lengths[plane[0]], 0.0, lengths[plane[1]])
             mappable = axes.imshow(images[plane, index], origin="lower", extent=extent, aspect="equal", **options)
-            axes.set_xlabel(plane[0])
             axes.locator_params(nbins=4)
-            if column == 0:
+            if not upright or column == len(indices) - 1:
+                axes.set_xlabel(plane[0])
+            if upright or column == 0:
                 axes.set_ylabel(plane[1])
             if row == 0:
-                axes.set_title(time_label(run.times[index]))
+                axes.set_title(titles[column])
     if palette is None:
         figure.colorbar(mappable, ax=grid, label=_label(run, name), shrink=0.9, pad=0.015, aspect=25)
     else:
@@ -195,7 +254,12 @@ def _values(run: Run, name: str, index: int, normal: str) -> np.ndarray:
 
 
 def _scale(run: Run, name: str, images: list[np.ndarray]) -> tuple[Normalize, Colormap]:
-    """Colours from the extremes of all images; diverging about the middle between two phases where there are two."""
+    """Colours from the extremes of all images; diverging about the middle between two phases where there are two.
+
+    Damage has colours of its own, from 0 to 1.
+    """
+    if name == "phi" and crack_measure(run) is not None:
+        return Normalize(0.0, 1.0), DAMAGE
     low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
     interface = flat_interface(scenario_of(run).model, 0.5 * (low + high))
     if interface is not None:

@@ -19,6 +19,7 @@ from phasefield.visual.style import (
     SKY,
     caption,
     frameless,
+    legend_above,
     load_run,
     new_figure,
     note,
@@ -29,18 +30,26 @@ from phasefield.visual.style import (
 
 # A time axis is logarithmic when the times span more than this ratio.
 LOG_RATIO = 100.0
+# A part of the work smaller than this is not seen.
+SEEN = 0.02
 TERM_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, GREY)
 
 
 @styled
 def figure_energy(run: Run | str) -> Figure:
-    """Energy, in all and by term, and the step size against time."""
+    """Energy, in all and by term, and the step size against time; of a body that cracks also the balance with the work."""
     run = load_run(run)
-    figure = new_figure(run, 5.6, 4.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, 1.0])
-    draw_energy(upper, run)
-    upper.set_xlabel("")
     history = run.history
+    balance = "work" in history and "released" in history
+    figure = new_figure(run, 5.6, 6.8 if balance else 4.8)
+    grid = figure.subplots(3 if balance else 2, 1, sharex=True, height_ratios=[2.0] * (1 + balance) + [1.0])
+    upper, lower = grid[0], grid[-1]
+    draw_energy(upper, run)
+    if balance:
+        legend_above(upper, 4)
+        draw_balance(grid[1], run)
+        grid[1].set_xlabel("")
+    upper.set_xlabel("")
     time, steps = history["time"].values, history["steps"].values
     made = np.diff(steps) > 0
     if made.any():
@@ -65,12 +74,12 @@ def draw_energy(axes: Axes, run: Run) -> None:
     history = run.history
     time = history["time"].values
     terms = [str(n) for n in history if str(n).startswith("energy_") and n not in ("energy_increase", "energy_added")]
-    axes.plot(time, history["energy"].values, color=BLACK, lw=2.4, label="total")
+    marker = "o" if time.size == 1 else ""
+    axes.plot(time, history["energy"].values, color=BLACK, lw=2.4, marker=marker, label="total")
     for term, colour in zip(sorted(terms), TERM_COLOURS, strict=False):
         label = term.removeprefix("energy_").replace("_", " ")
-        axes.plot(
-            time, history[term].values, color=colour, lw=1.2, ls="--" if label == "gradient" else "-", label=label
-        )
+        style = "--" if label == "gradient" else "-"
+        axes.plot(time, history[term].values, color=colour, lw=1.2, ls=style, marker=marker, label=label)
     corners = mark_corners(axes, run)
     if not corners and _early(time, history["energy"].values):
         axes.set_xscale("log")
@@ -82,6 +91,29 @@ def draw_energy(axes: Axes, run: Run) -> None:
     axes.set_xlabel("time $t$")
     axes.set_ylabel("energy $F$")
     axes.legend()
+    frameless(axes)
+
+
+def draw_balance(axes: Axes, run: Run) -> None:
+    """Work of the loads against what became of it: elastic energy and dissipated energy, both since the start.
+
+    W = ΔE + D + R: the gap between W and ΔE + D, shaded, went at once where a crack jumped, or into viscosity.
+    """
+    history = run.history
+    time, work = history["time"].values, history["work"].values
+    elastic = history["energy_elastic"].values - history["energy_elastic"].values[:1]
+    dissipated = history["dissipated"].values
+    marker = "o" if time.size == 1 else ""
+    axes.plot(time, elastic, color=BLUE, lw=1.2, marker=marker, label=r"elastic, $\Delta E$")
+    axes.plot(time, dissipated, color=PINK, lw=1.2, marker=marker, label="dissipated, $D$")
+    axes.plot(time, elastic + dissipated, color=ORANGE, lw=2.4, marker=marker, label=r"$\Delta E + D$")
+    axes.plot(time, work, color=BLACK, lw=1.0, ls="--", marker=marker, label="work, $W$")
+    if np.max(np.abs(work - elastic - dissipated), initial=0.0) > SEEN * np.max(np.abs(work), initial=0.0):
+        axes.fill_between(time, elastic + dissipated, work, color=GREY, alpha=0.3, lw=0.0, label="released")
+    mark_corners(axes, run)
+    axes.set_xlabel("time $t$")
+    axes.set_ylabel("energy")
+    legend_above(axes, 3)
     frameless(axes)
 
 

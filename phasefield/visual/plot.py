@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 from phasefield.analysis.growth import GrowthCurve
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
+from phasefield.visual.crack_curves import crack_measure, figure_crack, figure_load
+from phasefield.visual.deformed import figure_deformed, why_not_deformed
 from phasefield.visual.fields import box, figure_fields
 from phasefield.visual.growth import figure_growth, measured_growth
 from phasefield.visual.histories import figure_energy, figure_radius
+from phasefield.visual.isosurface import figure_surface, why_no_surface
 from phasefield.visual.loop import figure_loop
 from phasefield.visual.orientation import figure_orientation
 from phasefield.visual.overview import figure_overview, wants_radius
@@ -24,14 +27,18 @@ from phasefield.visual.variants import palette_of
 
 __all__ = [
     "FIGURES",
+    "figure_crack",
+    "figure_deformed",
     "figure_energy",
     "figure_fields",
     "figure_growth",
+    "figure_load",
     "figure_loop",
     "figure_orientation",
     "figure_overview",
     "figure_radius",
     "figure_spectrum",
+    "figure_surface",
     "plot",
 ]
 
@@ -44,13 +51,22 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
     "radius": figure_radius,
     "loop": figure_loop,
     "orientation": figure_orientation,
+    "load": figure_load,
+    "crack": figure_crack,
+    "deformed": figure_deformed,
+    "surface": figure_surface,
 }
 # Figures that only some runs have something to show in.
 APPLIES: dict[str, Callable[[Run], bool]] = {
+    "spectrum": lambda run: crack_measure(run) is None,
     "growth": lambda run: isinstance(measured_growth(run), GrowthCurve),
     "radius": wants_radius,
     "loop": varies,
     "orientation": lambda run: palette_of(run) is not None and len(box(run)) > 1,
+    "load": lambda run: crack_measure(run) is not None,
+    "crack": lambda run: crack_measure(run) is not None,
+    "deformed": lambda run: not why_not_deformed(run),
+    "surface": lambda run: not why_no_surface(run),
 }
 
 
@@ -66,7 +82,8 @@ def plot(
         output: folder for the files; `plots` in the run folder when absent.
         what: names among `FIGURES`; when absent all that apply: `growth` where growth rates were measured, `radius` where the
             scenario asks for that check, `loop` where mean stress, strain or temperature vary, `orientation` where the model has
-            variants.
+            variants; of bodies that crack `load` and `crack`, `deformed` where displacements were written, `surface` in space,
+            and no `spectrum`.
 
     Returns:
         The files written, one per figure; for `fields`, one per field unless these are variants.

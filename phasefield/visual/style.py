@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
 
 from phasefield.models.base import Model
 from phasefield.output.reader import Run
@@ -27,6 +28,8 @@ DPI = 150
 # Blue–white–red and viridis are told apart by colour-blind eyes; the darkest ends of the first would swamp what is in them.
 DIVERGING = LinearSegmentedColormap.from_list("blue_white_red", colormaps["RdBu_r"](np.linspace(0.09, 0.91, 256)))
 SEQUENTIAL = colormaps["viridis"]
+# Damage: white where a body is whole, black where it is broken, ever darker in between, also in grey.
+DAMAGE = LinearSegmentedColormap.from_list("damage", ["#FFFFFF", "#B5D4EA", "#4E97C8", "#0B5A94", "#0A2A4A", "#000000"])
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLACK, BLUE, ORANGE, GREEN, RED = "#222222", "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PINK, SKY, GREY = "#CC79A7", "#56B4E9", "#777777"
@@ -103,6 +106,23 @@ def caption(figure: FigureBase, text: str) -> None:
 def frameless(axes: Axes) -> None:
     """Leave the left and the lower spine of a graph."""
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """A legend over a graph whose curves may be anywhere, above the power of ten of its axis."""
+    figure: Any = axes.figure
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        bbox_transform=offset_copy(axes.transAxes, figure, y=13.0, units="points"),
+        ncols=columns,
+        borderaxespad=0.0,
+        borderpad=0.0,
+        columnspacing=1.0,
+        handlelength=1.6,
+        handletextpad=0.5,
+        fontsize=7.5,
+    )
 
 
 def plain_log_ticks(axis: Axis) -> None:

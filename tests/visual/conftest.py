@@ -1,8 +1,10 @@
-"""Small runs of martensite: twins, a shape-memory cycle, a box of three variants, a line."""
+"""Small runs: martensite (twins, a shape-memory cycle, a box of three variants, a line), and bodies that crack."""
 
 import pytest
 
 import phasefield as pf
+from phasefield.errors import NumericalError
+from phasefield.output.reader import Run
 
 STIFFNESS = {"cubic": {"C11": 1.0, "C12": 0.6, "C44": 0.2}}
 PAIR = [[3.0, -3.0, 0.0], [-3.0, 3.0, 0.0]]
@@ -84,3 +86,85 @@ def martensite(tmp_path_factory):
 def twins_scenario():
     """The scenario of the twins, to be changed."""
     return SCENARIOS["twins"]
+
+
+def slit(x, y, width, height):
+    """An expression that is 1 in a rectangle about (x, y), 0 elsewhere."""
+    step = "0.5*(1 + tanh(1e6*({0} - sqrt(({1} - {2})**2))))"
+    return f"{step.format(0.5 * width, 'x', x)}*{step.format(0.5 * height, 'y', y)}"
+
+
+DISPLACEMENTS = {"names": ["phi", "displacement_x", "displacement_y"]}
+SQUARE_WITH_FACES = {axis: {"cells": 32, "length": 1.0, "boundary": "no_flux"} for axis in "xy"}
+NOTCHED = {
+    "model": {
+        "name": "fracture",
+        "dissipation": "AT2",
+        "toughness": 2.7e-3,
+        "length": 0.08,
+        "young_modulus": 210.0,
+        "faces": {"y": {"low": "clamped", "high": {"displacement": {"x": 0.0, "y": 1.0}}}},
+        "load": [[0, 0], [1, 8e-3]],
+    },
+    "grid": SQUARE_WITH_FACES,
+    "initial": {"phi": {"expression": slit(0.0, 17 / 32 - 1 / 64, 1.0, 0.03)}},
+    "time": {"end": 1.0, "step": 0.1},
+    "output": {"fields": {"every": 0.1, **DISPLACEMENTS}},
+}
+CRACKS = {
+    # A flat periodic strip: given dissipation, so that the load goes back when the crack meets its own image.
+    "strip": {
+        "model": {
+            "name": "fracture",
+            "toughness": 1.0,
+            "length": 4.0,
+            "young_modulus": 1000.0,
+            "poisson_ratio": 0.0,
+            "mean": {"strain": {"yy": 1.0, "xy": 0.0}, "stress": {"xx": 0.0}},
+            "load": [{"until": 1.0, "dissipation": 34.0}],
+        },
+        "grid": {"x": {"cells": 64, "length": 64.0}, "y": {"cells": 16, "length": 16.0}},
+        "initial": {"phi": {"expression": slit(32.0, 7.5, 24.4, 1.2)}},
+        "time": {"end": 1.0, "step": 0.1},
+        "output": {"fields": {"every": 0.1, **DISPLACEMENTS}},
+    },
+    # Given displacements: the crack jumps.
+    "square": NOTCHED,
+    # Given forces, then given dissipation.
+    "pulled": {
+        **NOTCHED,
+        "model": {
+            **NOTCHED["model"],
+            "faces": {"y": {"low": "clamped", "high": {"traction": {"y": 1.0}}}},
+            "load": [{"until": 0.5, "factor": 0.1}, {"until": 1.0, "dissipation": 5e-4}],
+        },
+        "output": {"fields": {"every": 0.5}},
+    },
+    "block": {
+        **NOTCHED,
+        "model": {
+            **NOTCHED["model"],
+            "length": 0.2,
+            "faces": {"y": {"low": "clamped", "high": {"displacement": {"x": 0.0, "y": 1.0, "z": 0.0}}}},
+            "load": [[0, 0], [1, 3e-3]],
+        },
+        "grid": {
+            a: {"cells": n, "length": n / 12, "boundary": "no_flux"} for a, n in zip("xyz", (12, 12, 6), strict=True)
+        },
+        "initial": {"phi": {"expression": slit(0.0, 7 / 12 - 1 / 24, 1.0, 0.08)}},
+        "time": {"end": 1.0, "step": 0.5},
+        "output": {"fields": {"every": 1.0}},
+    },
+    # Ends before its first step: one frame, one row.
+    "begun": {**NOTCHED, "model": {**NOTCHED["model"], "coupling": {"most_passes": 1}}},
+}
+
+
+@pytest.fixture(scope="session")
+def cracks(tmp_path_factory):
+    """Runs of bodies that crack by name."""
+    folder = tmp_path_factory.mktemp("cracks")
+    runs = {name: pf.run(s, output=folder / name, threads=1) for name, s in CRACKS.items() if name != "begun"}
+    with pytest.raises(NumericalError, match="has not converged"):
+        pf.run(CRACKS["begun"], output=folder / "begun", threads=1)
+    return {**runs, "begun": Run(folder / "begun")}

@@ -39,8 +39,8 @@ def test_one_picture_of_all_variants_and_single_ones_when_asked_for(martensite, 
 
 def test_figures_that_apply(martensite):
     applying = {name: {f for f in APPLIES if APPLIES[f](run)} for name, run in martensite.items()}
-    both = {"loop", "orientation"}
-    assert applying == {"twins": both, "cycle": both, "box": both, "line": {"loop"}}
+    both = {"spectrum", "loop", "orientation"}
+    assert applying == {"twins": both, "cycle": both, "box": both, "line": {"spectrum", "loop"}}
 
 
 # ------------------------------------------------------------- names
