@@ -1,11 +1,14 @@
 """Pictures of bodies that crack: damage, force against load, the balance of energy, the deformed body."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pytest
 from figures import assert_tidy, curve, data_of, texts
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from xarray import Dataset
 
 from phasefield.visual.crack_curves import NO_CRACKS, jump_rows
 from phasefield.visual.deformed import BROKEN, corner_means, exaggeration
@@ -83,7 +86,8 @@ def test_force_against_load_with_jumps(cracks):
     run = cracks["square"]
     load, force, jumps = columns(run, "load", "force", "jumps")
     after = jump_rows(run)
-    assert after.size == jumps[-1] > 0
+    assert list(after) == [row for row in range(1, load.size) if jumps[row] > jumps[row - 1]]
+    assert after.size > 0
     axes = figure_load(run).axes[0]
     np.testing.assert_array_equal(curve(axes, "steps"), [load, force])
     shown = [data_of(each) for each in axes.get_lines() if each.get_marker() == "v"]
@@ -148,6 +152,23 @@ def test_frames_are_chosen_by_the_length_of_the_crack(cracks):
     first, middle, last = (np.interp(run.times[i], time, length) for i in telling_frames(run, 3))
     assert (first, last) == (length[0], length[-1])
     assert (middle - first) / (last - first) == pytest.approx(0.5, abs=0.12)
+
+
+def test_shares_of_the_length_and_not_of_time():
+    def chosen(length, energy, count):
+        times = np.arange(11.0)
+        values = {"time": times, "crack_length": length, "energy_elastic": energy, "dissipated": length}
+        return telling_frames(
+            SimpleNamespace(times=times, history=Dataset({n: ("row", v) for n, v in values.items()})), count
+        )
+
+    late = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0.3, 0.52, 1])
+    assert chosen(late, np.ones(11), 3) == [0, 9, 10]
+    assert chosen(late, np.ones(11), 4) == [0, 8, 9, 10]
+    # A jump between two frames: as near to the middle as each other, and the one that stores most is before it.
+    jump = np.where(np.arange(11) > 6, 1.0, 0.0)
+    assert chosen(jump, np.arange(11.0) * (1.0 - jump), 3) == [0, 6, 10]
+    assert chosen(np.ones(11), np.ones(11), 3) == [0, 5, 10]
 
 
 def test_where_a_crack_jumps_the_frame_before_is_shown(cracks):
