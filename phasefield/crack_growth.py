@@ -270,7 +270,8 @@ class CrackGrowth(Simulation):
         problem, tolerance = self.problem, self.alternation.tolerance
         if self.model.load.given_dissipation(self.phase):
             step = value - self.balance.cracks
-            control: Any = GivenDissipation(problem, self.phi, value, step, self.load, tolerance)
+            variational = self.model.variational
+            control: Any = GivenDissipation(problem, self.phi, value, step, self.load, tolerance, variational)
             largest_change = math.inf
         else:
             control = GivenLoad(problem, self.phi, value, tolerance, self.model.variational)

@@ -154,10 +154,17 @@ class GivenDissipation:
     """
 
     def __init__(
-        self, problem: CrackProblem, accepted: np.ndarray, target: float, step: float, load: float, tolerance: float
+        self,
+        problem: CrackProblem,
+        accepted: np.ndarray,
+        target: float,
+        step: float,
+        load: float,
+        tolerance: float,
+        variational: bool = False,
     ):
         self._problem, self._accepted, self._tolerance = problem, accepted, tolerance
-        self.target, self.step = target, step
+        self.target, self.step, self.variational = target, step, variational
         self._whole: float | None = None
         self.sign = -1.0 if load < 0.0 else 1.0
         self._square = load**2
@@ -167,7 +174,10 @@ class GivenDissipation:
         return self.sign * math.sqrt(self._square)
 
     def potential(self, response: Response, dissipation: float) -> float | None:
-        return None
+        """U − q at |s| = 1 + (D − D*)/s²: minimal where D = D*, with the multiplier 1/s²; both parts of a pass lower it."""
+        if not self.variational or self._square == 0.0:
+            return None
+        return response.energy - self.sign * response.deflection + (dissipation - self.target) / self._square
 
     def damage(self, x: np.ndarray, response: Response, residual: float) -> np.ndarray:
         """The damage with D = target: a bracketed secant for ln s²."""
