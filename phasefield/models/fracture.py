@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, SerializerFunctionWrapHandler, field_validator, model_serializer
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.fracture import CrackEnergy, Degradation, Dissipation, DissipationEnergy
@@ -43,6 +43,11 @@ class Support(Strict):
     displacement: dict[Literal["x", "y", "z"], float] = Field(
         min_length=1, description="displacements at load factor 1; components that are not named are free"
     )
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With the key `from` of the scenario, which is no name in Python."""
+        return {"from" if key == "from_" else key: value for key, value in handler(self).items()}
 
 
 class Minimisation(Strict):
