@@ -28,7 +28,7 @@ def numbers(run: pf.Run) -> dict[str, float]:
     result = {
         n: float(history[n].values[-1]) for n in history if str(n).startswith(("energy", "mean_", "min_", "max_"))
     }
-    result.pop("energy_increase")
+    result.pop("energy_increase", None)
     checks = pf.verify(run).checks
     return {**result, **{c.name: c.measured for c in checks if c.measured == c.measured}}
 
