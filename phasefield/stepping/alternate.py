@@ -304,11 +304,13 @@ class Alternation:
             if not math.isfinite(residual):
                 raise NumericalError("alternate minimisation: the damage is not finite")
             if fallback is not None and now is None and residual > GROWTH * last:
-                x, fallback = fallback, None
+                x, fallback, residual = fallback, None, last
                 acceleration.reset()
                 effort.taken_back += 1
                 continue
             settled = now is None or potential is None or abs(now - potential) <= self.energy_tolerance * abs(now)
+            # Problems solved too coarsely stand still where they are.
+            settled = settled and tolerance <= self.tolerance
             potential, last = now, residual
             if watch is not None:
                 watch(number, residual)
