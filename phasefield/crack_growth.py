@@ -118,7 +118,8 @@ class CrackGrowth(Simulation):
         step = settings.time.step
         self._adaptive = isinstance(step, StepSection)
         if isinstance(step, StepSection):
-            self._size = step.first or FIRST_SHARE * self.end
+            first = step.first or FIRST_SHARE * self.end
+            self._size = min(max(first, step.min or 0.0), step.max or math.inf)
             self._smallest = step.min or SMALLEST_SHARE * self._size
             self._largest = step.max or self.end
         else:
@@ -139,6 +140,7 @@ class CrackGrowth(Simulation):
         solid = self.problem.cracks.solid
         phi = phi if solid is None else np.where(solid, phi, 0.0)
         self.load = self.model.load.initial()
+        self.problem.damage.begin(phi)
         if self.model.damage_viscosity is None:
             nothing = np.zeros(self.grid.shape)
             phi = self.problem.solve_damage(phi, phi, nothing, 1e-3 * self.alternation.tolerance)
@@ -148,6 +150,7 @@ class CrackGrowth(Simulation):
         self.phi = phi
         sign = -1.0 if self.load < 0.0 else 1.0
         self.response = self.problem.respond(phi, sign, None, self.alternation.equilibrium)
+        self.problem.damage.accept(self.load**2 * self.response.drive)
         self._follow()
         self.balance.first_elastic, self.balance.first_cracks = self.balance.elastic, self.balance.cracks
         self.start = Start(self.time, self.load, self.balance.cracks)
@@ -249,6 +252,9 @@ class CrackGrowth(Simulation):
                 self._end_run("the body is in two: no load makes its cracks take up the energy that is asked for")
                 return
             except (TooFar, NumericalError) as reason:
+                if shortest and self.problem.body.forced:
+                    text = f"{reason}; a body that breaks cannot carry given forces: prescribe displacements or the dissipation"
+                    raise NumericalError(text) from None
                 if shortest:
                     forces = self.problem.body.forced and not self.problem.body.displaced
                     hint = "; the forces may be more than the body can bear" if forces else ""

@@ -116,6 +116,10 @@ class DamageSolver:
                 return DamageResult(phi, iterations, residual)
         raise NumericalError("the cells on which the penalty acts were not found")
 
+    def begin(self, phi: np.ndarray) -> None:
+        """A run begins with this damage: what a history makes of it."""
+        self.irreversibility.begin(phi)
+
     def accept(self, psi: np.ndarray) -> None:
         """A step has been accepted with these ψ⁺: what a history keeps."""
         self.irreversibility.accept(psi)

@@ -47,6 +47,9 @@ class Bounds:
         """γ where it acts on φ, 0 elsewhere; None for rules without one."""
         return None
 
+    def begin(self, phi: np.ndarray) -> None:
+        """A run begins with the damage φ."""
+
     def accept(self, psi: np.ndarray) -> None:
         """A step has been accepted with this ψ⁺."""
 
@@ -66,6 +69,16 @@ class History(Bounds):
 
     def drive(self, psi: np.ndarray) -> np.ndarray:
         return np.maximum(self.largest, psi)
+
+    def begin(self, phi: np.ndarray) -> None:
+        """H for which φ is in equilibrium where it is not 0, c₁ + c₂φ − ∇·κ∇φ = 2H(1 − φ); cracks are held to a thousandth.
+
+        M. J. Borden, C. V. Verhoosel, M. A. Scott, T. J. R. Hughes, C. M. Landis, Comput. Methods Appl. Mech. Eng. 217–220 (2012)
+        77, doi:10.1016/j.cma.2012.01.008 (initial cracks by a history).
+        """
+        grid = self.cracks.grid
+        pull = sum(term.derivative({"phi": phi}, grid)["phi"] for term in self.cracks.terms)
+        self.largest[...] = np.where(phi > 0.0, np.maximum(pull, 0.0) / (2.0 * np.maximum(1.0 - phi, 1e-3)), 0.0)
 
     def accept(self, psi: np.ndarray) -> None:
         np.maximum(self.largest, psi, out=self.largest)
