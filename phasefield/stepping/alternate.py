@@ -34,6 +34,9 @@ from phasefield.stepping.acceleration import Acceleration
 SLACK = 1e-7
 # Without a potential, a proposal is taken back when its residual is this many times the last one.
 GROWTH = 4.0
+# Where a load is just beyond what the body can bear, accelerations hover where equilibria were last. Without a potential that
+# falls, this many passes in which the residual has not halved are followed by as many plain ones.
+PATIENCE = 50
 # Tolerance of equilibria: this share of the last change of φ, at most, and at least the share `FINEST` of the tolerance.
 SHARE, COARSEST, FINEST = 0.05, 1e-4, 0.01
 # The damage problem is solved to this share of the tolerance, in early passes of the last change of φ.
@@ -287,6 +290,7 @@ class Alternation:
         acceleration.reset()
         x, fallback = phi, None
         residual, last, potential = 1e-3, math.inf, None
+        smallest, since = math.inf, 0
         effort = problem.effort
         for number in range(1, self.most_passes + 1):
             effort.passes += 1
@@ -321,7 +325,12 @@ class Alternation:
                 return Equilibrium(image, response, control.load, residual, number)
             if largest_change < 1.0 and float((image - accepted).max()) > largest_change:
                 raise TooFar
-            proposal = acceleration.propose(x, image)
+            if residual < 0.5 * smallest:
+                smallest, since = residual, number
+            plain = now is None and (number - since) // PATIENCE % 2 == 1
+            if plain:
+                acceleration.reset()
+            proposal = image if plain else acceleration.propose(x, image)
             # There is nothing to fall back on from the image itself.
             fallback = None if proposal is image else image
             x = np.clip(proposal, lower, 1.0)

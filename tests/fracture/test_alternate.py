@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from bounded_reference import assemble
-from crack_scenarios import E, GC, LAME, SHEAR, cell, crack_of, plate, problem_of
+from crack_scenarios import GC, LAME, SHEAR, E, cell, crack_of, plate, problem_of
 
 from phasefield.errors import NumericalError
 from phasefield.registry import lookup

@@ -45,7 +45,10 @@ def test_homogeneous_bar(simulate, d, dissipation, split):
     if split == "none":
         # Sides free: E/(1 − ν²) in plane strain, E in space.
         free = ["xx"] if d == 2 else ["xx", "zz", "yz", "xz", "xy"]
-        data["model"]["mean"] = {"strain": {"yy": 1.0, "xy": 0.0} if d == 2 else {"yy": 1.0}, "stress": dict.fromkeys(free, 0.0)}
+        data["model"]["mean"] = {
+            "strain": {"yy": 1.0, "xy": 0.0} if d == 2 else {"yy": 1.0},
+            "stress": dict.fromkeys(free, 0.0),
+        }
     modulus = AXIAL if split != "none" else E / (1.0 - NU**2) if d == 2 else E
     found = rows(simulate(data))
     strain = found["mean_strain_yy"]
@@ -92,7 +95,9 @@ def test_pressure_from_all_sides(simulate, dissipation, split, d, damaged):
 def test_load_by_mean_stress(simulate, dissipation):
     """Up to 95 % of the strength the strain follows the same curve; beyond, nothing holds it."""
     modulus = E / (1.0 - NU**2)
-    strength = np.sqrt(3 * modulus * GC / (8 * ELL)) if dissipation == "AT1" else 9 / 16 * np.sqrt(modulus * GC / (3 * ELL))
+    strength = (
+        np.sqrt(3 * modulus * GC / (8 * ELL)) if dissipation == "AT1" else 9 / 16 * np.sqrt(modulus * GC / (3 * ELL))
+    )
     data = cell(dissipation=dissipation, mean={"stress": {"yy": float(strength)}}, load=[[0, 0], [1, 0.95]])
     data["model"]["minimisation"] = {"tolerance": 1e-7}
     found = rows(simulate(data))
@@ -108,7 +113,10 @@ def test_load_by_mean_stress(simulate, dissipation):
 def test_load_by_traction(simulate):
     """Between sliding sides: uniaxial strain, the curve of λ + 2μ."""
     strength = 9 / 16 * np.sqrt(AXIAL * GC / (3 * ELL))
-    faces = {"x": "sliding", "y": {"low": "sliding", "high": {"displacement": {"x": 0.0}, "traction": {"y": float(strength)}}}}
+    faces = {
+        "x": "sliding",
+        "y": {"low": "sliding", "high": {"displacement": {"x": 0.0}, "traction": {"y": float(strength)}}},
+    }
     data = plate((8, 8), 0.0, dissipation="AT2", length=ELL, faces=faces, load=[[0, 0], [1, 0.95]])
     data["model"]["minimisation"] = {"tolerance": 1e-7}
     found = rows(simulate(data))
@@ -133,18 +141,20 @@ def test_a_strength_that_is_exceeded_breaks_the_body(simulate):
 def test_forces_beyond_the_strength_of_a_body_are_said(simulate):
     """Torn in two by tractions, with hardly any stiffness left: the run ends with the state before, and says why."""
     faces = {"y": {"low": "clamped", "high": {"traction": {"y": 10.0}}}}
-    simulation = simulate(plate((8, 8), load=[[0, 0], [1, 1.0]], faces=faces, section={"time": {"end": 1.0, "step": 0.2}}))
+    simulation = simulate(plate(load=[[0, 0], [1, 0.5]], faces=faces))
     with pytest.raises(NumericalError, match="a body that breaks cannot carry given forces: prescribe displacements"):
         simulation.advance()
-    assert 0.2 <= simulation.time < 1.0
+    assert 0.3 <= simulation.time < 1.0
     assert simulation.phi[:, -1].max() < 0.9
-    assert simulation.history_row()["load"] == pytest.approx(simulation.time)
+    assert simulation.history_row()["load"] == pytest.approx(0.5 * simulation.time)
 
 
 def test_cyclic_loads(simulate):
     """Unloading leaves φ as it is and follows the straight line of a softer body; the second loading goes on where it stopped."""
     load = [[0, 0], [1, 0.12], [2, 0.0], [3, 0.12], [4, 0.14]]
-    data = plate(load=load, dissipation="AT1", minimisation={"tolerance": 1e-7}, section={"time": {"end": 4.0, "step": 0.05}})
+    data = plate(
+        load=load, dissipation="AT1", minimisation={"tolerance": 1e-7}, section={"time": {"end": 4.0, "step": 0.05}}
+    )
     simulation = simulate(data)
     seen: dict[float, np.ndarray] = {}
     found = [simulation.history_row()]
@@ -220,6 +230,22 @@ def test_an_initial_crack_stays_unless_cracks_heal(simulate, rule, dissipation):
     assert np.all(crack > 0.97) == (rule != "reversible")
 
 
+@pytest.mark.parametrize("name", ["none", "over_relaxation", "anderson"])
+def test_a_body_without_potential_breaks_in_few_passes(simulate, name):
+    """Just beyond the last load it bears, accelerations hover where its equilibrium was."""
+    slit = {"initial": {"phi": {"shapes": [{"slit": {"from": [3.0, 8.5], "to": [11.0, 8.5]}}]}}}
+    mean = {"strain": {"yy": 1.0, "xy": 0.0}, "stress": {"xx": 0.0}}
+    data = cell(
+        (16, 16), irreversibility="history", mean=mean, length=2.0, load=[[0, 0.0093], [1, 0.0096]], section=slit
+    )
+    data["model"]["minimisation"] = {"acceleration": name, "most_passes": 300}
+    data["time"]["step"] = 1.0
+    simulation = simulate(data)
+    assert simulation.phi[8, -1] < 0.3
+    simulation.advance()
+    assert simulation.phi[8, -1] > 0.9
+
+
 def test_a_history_knows_the_load_of_the_start(simulate):
     simulation = simulate(cell(irreversibility="history", load=[[0, 0.03], [1, 0.0]]))
     expected, _ = closed_form("AT1", AXIAL, np.array(0.03))
@@ -283,7 +309,9 @@ def test_viscous_homogeneous_damage_follows_its_equation(simulate):
 
 
 def test_plane_stress_bar(simulate):
-    data = cell(plane="stress", mean={"strain": {"yy": 1.0, "xy": 0.0}, "stress": {"xx": 0.0}}, load=[[0, 0], [1, 0.03]])
+    data = cell(
+        plane="stress", mean={"strain": {"yy": 1.0, "xy": 0.0}, "stress": {"xx": 0.0}}, load=[[0, 0], [1, 0.03]]
+    )
     found = rows(simulate(data))
     phi, stress = closed_form("AT1", E, found["mean_strain_yy"])
     np.testing.assert_allclose(found["max_phi"], phi, rtol=0, atol=1e-8)
@@ -381,7 +409,9 @@ def test_jumps_are_recorded_and_release_energy(simulate):
 
 def test_adaptive_steps(simulate):
     """Steps grow where little happens, are cut where φ changes by more than one half, and a jump is met by the smallest."""
-    data = plate(load=[[0, 0], [1, 0.2]], section={"time": {"end": 1.0, "step": {"first": 0.05, "min": 0.005, "max": 0.2}}})
+    data = plate(
+        load=[[0, 0], [1, 0.2]], section={"time": {"end": 1.0, "step": {"first": 0.05, "min": 0.005, "max": 0.2}}}
+    )
     simulation = simulate(data)
     found = rows(simulation)
     sizes = found["step_size"][1:]
@@ -458,7 +488,12 @@ def test_mirror_images(simulate):
 def test_the_order_of_regions_that_do_not_overlap_does_not_matter(simulate):
     regions = [
         {"name": "hard", "shapes": [{"disc": {"centre": [4, 4], "radius": 2.2}}], "young_modulus": 3000.0},
-        {"name": "tough", "shapes": [{"disc": {"centre": [12, 12], "radius": 2.2}}], "toughness": 3.0, "poisson_ratio": 0.2},
+        {
+            "name": "tough",
+            "shapes": [{"disc": {"centre": [12, 12], "radius": 2.2}}],
+            "toughness": 3.0,
+            "poisson_ratio": 0.2,
+        },
         {"name": "hole", "shapes": [{"disc": {"centre": [12, 4], "radius": 2.2}}], "void": True},
     ]
     found = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crack_scenarios import E, LAME, NU, SHEAR, cell, plate, problem_of
+from crack_scenarios import LAME, NU, SHEAR, E, cell, plate, problem_of
 
 from phasefield.mechanics.cracked_body import CrackedBody, Response, component_names
 from phasefield.models.fracture import Fracture
@@ -192,7 +192,9 @@ def test_uniform_strains_are_exact_at_the_centres(cells, split):
             # Displacements of a cell are free up to a translation: those of faces are held.
             np.testing.assert_allclose(fields[name], values, rtol=0, atol=1e-9 * scale, err_msg=name)
         energy = 0.5 * sum(
-            (1.0 if n[-2] == n[-1] else 2.0) * expected[f"strain_{n[-2:]}"].flat[0] * expected[f"stress_{n[-2:]}"].flat[0]
+            (1.0 if n[-2] == n[-1] else 2.0)
+            * expected[f"strain_{n[-2:]}"].flat[0]
+            * expected[f"stress_{n[-2:]}"].flat[0]
             for n in names
         )
         assert np.isclose(4.0 * found.energy, energy * np.prod(cells), rtol=1e-9)
@@ -226,7 +228,12 @@ def test_a_response_that_was_kept_leads_to_the_same_bits(kind, control, cells, s
     arrays = {name: array.copy() for name, array in one.keep(found).items()} | {"g": g.copy()}
     other = problem_of(KINDS[kind](control, cells, split=split)).body
     again = other.recall(arrays, {"sign": found.sign, "energy": found.energy})
-    assert (again.sign, again.energy, again.force, again.deflection) == (-1.0, found.energy, found.force, found.deflection)
+    assert (again.sign, again.energy, again.force, again.deflection) == (
+        -1.0,
+        found.energy,
+        found.force,
+        found.deflection,
+    )
     assert again.records == found.records
     np.testing.assert_array_equal(again.drive, found.drive)
     for name, values in one.fields(found, 0.7).items():
