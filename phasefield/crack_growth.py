@@ -134,9 +134,10 @@ class CrackGrowth(Simulation):
     def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
         """Replace φ. What is given is a crack: the damage around it follows at once, under the load at this time."""
         phi = np.asarray(fields["phi"], float)
-        if phi.min() < 0.0 or phi.max() > 1.0:
-            text = f"initial.phi: damage lies between 0 and 1 (got {phi.min():g} … {phi.max():g})"
-            raise self.scenario.located(InputError(text))
+        try:
+            self.model.check_damage(phi)
+        except InputError as error:
+            raise self.scenario.located(error) from None
         solid = self.problem.cracks.solid
         phi = phi if solid is None else np.where(solid, phi, 0.0)
         self.load = self.model.load.initial()

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from phasefield.energy.fracture import WARNED, CrackEnergy, HomogeneousResponse
+from phasefield.errors import InputError
 from phasefield.models.fracture import Fracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.fields import initial_fields
@@ -56,6 +57,10 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     damage.close()
     cracks: CrackEnergy = damage.cracks
     initial = initial_fields(loaded)["phi"]
+    try:
+        model.check_damage(initial)
+    except InputError as error:
+        raise loaded.located(error) from None
     bulk = model.bulk(loaded.grid, loaded.folder)
     E, Gc = bulk.young_modulus, bulk.toughness
     bar = HomogeneousResponse(E, Gc, p.length, p.dissipation)

@@ -58,12 +58,11 @@ def _in_order(value: Any) -> Any:
 
 def _kind(value: Any) -> str | None:
     phases = isinstance(value, list) and value and all(isinstance(v, dict | CrackPhase) for v in value)
-    return "{phases}" if phases else "{pairs}"
+    return "{phases}" if phases else "{pair}"
 
 
 CrackLoadSetting = Annotated[
-    Annotated[HistorySetting, Tag("{pairs}")]
-    | Annotated[list[CrackPhase], BeforeValidator(_in_order), Tag("{phases}")],
+    Annotated[HistorySetting, Tag("{pair}")] | Annotated[list[CrackPhase], BeforeValidator(_in_order), Tag("{phases}")],
     Discriminator(_kind),
 ]
 

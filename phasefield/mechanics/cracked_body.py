@@ -210,6 +210,8 @@ class FacedBody(CrackedBody):
         self.grid = grid
         self._solver = BoundedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         loads = self._solver.loads
+        axial = np.broadcast_to(split.lame + 2.0 * split.shear, (grid.cells,))
+        loads.check_factor(axial.reshape(grid.shape))
         self._given = np.where(loads.constrained, loads.ramp, 0.0)
         self._force = loads.force
         self.displaced, self.forced = bool(self._given.any()), bool(self._force.any())

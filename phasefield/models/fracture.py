@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Discriminator, Field, PositiveFloat, SerializerFunctionWrapHandler, Tag, field_validator, model_serializer
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.fracture import CrackEnergy, Degradation, Dissipation, DissipationEnergy
@@ -89,9 +89,25 @@ class SplitSection(Strict):
     """A split with a parameter."""
 
     name: str = Field(description="star_convex")
-    gamma: float = Field(
-        default=0.0, ge=-1.0, description="γ: how much of the energy of compression cannot break the body, from −1"
+    gamma: float | None = Field(
+        default=None, ge=-1.0, description="γ: how much of the energy of compression cannot break the body, from −1"
     )
+
+
+def _name_or_section(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "{name}"
+    return "{section}" if isinstance(value, Mapping | SplitSection) else None
+
+
+SplitSetting = Annotated[
+    Annotated[str, Tag("{name}")] | Annotated[SplitSection, Tag("{section}")],
+    Discriminator(
+        _name_or_section,
+        custom_error_type="kind",
+        custom_error_message="must be a name, or a section such as {name: star_convex, gamma: 0.5}",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -151,7 +167,7 @@ class Fracture(Model):
         plane: Literal["strain", "stress"] = Field(
             default="strain", description="plane strain or plane stress, in two dimensions"
         )
-        split: str | SplitSection = Field(
+        split: SplitSetting = Field(
             "none",
             description="what part of the elastic energy drives cracks: none, volumetric_deviatoric, spectral, …",
         )
@@ -226,7 +242,7 @@ class Fracture(Model):
         split = self.parameters.split
         if isinstance(split, str):
             return split, {}
-        return split.name, {"gamma": split.gamma} if split.name == "star_convex" else {}
+        return split.name, {} if split.gamma is None else {"gamma": split.gamma}
 
     @property
     def variational(self) -> bool:
@@ -326,10 +342,8 @@ class Fracture(Model):
         p = self.parameters
         if (reason := self.unsuited(grid)) is not None:
             raise InputError(f"grid: {reason}")
-        if self.load.any_dissipation and self.damage_viscosity is not None:
-            raise InputError(
-                "model.load: dissipation is prescribed of bodies in equilibrium; leave out viscosity or dissipation"
-            )
+        if p.viscosity is not None and self.load.any_dissipation:
+            raise InputError("model.load: a dissipation is prescribed in equilibrium only; leave out model.viscosity")
         material = self.material(grid, folder)
         toughness = material.uniform.get("toughness", material.toughness)
         try:
@@ -349,14 +363,25 @@ class Fracture(Model):
         if p.faces is None:
             flags, values = self._mean_control(grid.dimensions)
             return PeriodicBody(grid, split, flags, values, p.elastic_scheme, threads), damage
-        faces = FaceConditions.of(p.faces, grid, "model.faces")
         held, held_values = self._held(grid)
         try:
+            faces = FaceConditions.of(p.faces, grid, "model.faces")
             body = FacedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         except InputError as error:
             text = str(error)
+            if text.startswith("model."):
+                raise
             raise InputError(f"model.{text}" if text.startswith("faces") else f"model.supports: {text}") from None
         return body, damage
+
+    def check_damage(self, phi: np.ndarray) -> None:
+        """Refuse an initial φ that is no damage.
+
+        Raises:
+            InputError: it is not between 0 and 1.
+        """
+        if not (phi.min() >= 0.0 and phi.max() <= 1.0):
+            raise InputError(f"initial.phi: damage lies between 0 and 1 (got {phi.min():g} … {phi.max():g})")
 
     def _mean_control(self, d: int) -> tuple[list[bool], list[float]]:
         control = self.parameters.mean

@@ -116,6 +116,11 @@ class LoadedScenario:
         ]
         order += ["output", "checkpoint", "seed", "precision"]
         data.pop("test", None)
+        if self.model.evolution == "crack_growth":
+            # Defaults for which these runs have no use, and which they refuse.
+            data["time"].pop("scheme")
+            if isinstance(data["time"]["step"], dict):
+                data["time"]["step"].pop("tolerance")
         optional = ("initial", "fixed", "nucleation", "source", "manufactured")
         data = {k: v for k, v in data.items() if v or k not in optional}
         for section in ("model", "initial", "fixed"):

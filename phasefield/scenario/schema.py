@@ -43,7 +43,7 @@ MAX_AXIS = 2**20
 BENCHMARKS = ("pfhub/1a", "pfhub/1b", "pfhub/2a", "pfhub/7a", "pfhub/8a", "pfhub/8b", "pfhub/8c")
 # Where a key takes a number, `false` or a section, the kind of the value decides which, so that a mistake is reported once
 # and not for every alternative. No key of a scenario has braces.
-KIND_TAGS = ("{number}", "{off}", "{section}", "{phases}", "{pair}")
+KIND_TAGS = ("{number}", "{off}", "{section}", "{phases}", "{pair}", "{name}")
 Number = Annotated[PositiveFloat, Tag("{number}")]
 Off = Annotated[Literal[False], Tag("{off}")]
 

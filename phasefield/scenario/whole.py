@@ -15,7 +15,7 @@ from phasefield.scenario.document import Path_
 from phasefield.scenario.manufactured import check_manufactured
 from phasefield.scenario.messages import Problem
 from phasefield.scenario.nucleation import check_nucleation, seed_times
-from phasefield.scenario.schema import HISTORY_ROWS, MAX_CELLS
+from phasefield.scenario.schema import HISTORY_ROWS, MAX_CELLS, StepSection
 from phasefield.spectral.grid import Axis
 from phasefield.stepping.forcing import why_not_forced
 
@@ -29,6 +29,8 @@ def check_whole(loaded: LoadedScenario) -> list[Problem]:
     if loaded.grid.cells > MAX_CELLS:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
+    if loaded.model.evolution == "crack_growth" and (unused := _check_without_rates(loaded)):
+        return unused
     found += _check_noise(loaded)
     found += _check_ends(loaded)
     inertia = loaded.model.viscosity is not None
@@ -95,6 +97,26 @@ def _check_ends(loaded: LoadedScenario) -> list[Problem]:
             given = ", ".join(f"{value:g}" for value in sorted(values))
             text = f"faces of several fixed axes meet, so {name} has one value on all of them (got {given})"
             found.append(Problem(("grid", fixed[-1].name, "values"), text))
+    return found
+
+
+def _check_without_rates(loaded: LoadedScenario) -> list[Problem]:
+    """What bodies that crack have no use for, as their steps are equilibria, and grids they cannot be on."""
+    settings, name = loaded.settings, loaded.settings.model.name
+    found = [] if (reason := loaded.model.unsuited(loaded.grid)) is None else [Problem(("grid",), reason)]
+    for section in ("source", "manufactured", "nucleation", "stabilisation"):
+        if getattr(settings, section):
+            found.append(Problem((section,), f"is not for the model {name}; leave it out"))
+    if settings.precision == "single":
+        text = f"the model {name} needs double: stiffness spans as many digits as model.residual_stiffness says"
+        found.append(Problem(("precision",), text))
+    if "scheme" in settings.time.model_fields_set:
+        text = f"the model {name} has none: every step ends in equilibrium, or is one pass with model.viscosity; leave it out"
+        found.append(Problem(("time", "scheme"), text))
+    step = settings.time.step
+    if isinstance(step, StepSection) and "tolerance" in step.model_fields_set:
+        text = f"steps of the model {name} are chosen by the passes they take; it has first, min, max"
+        found.append(Problem(("time", "step", "tolerance"), text))
     return found
 
 

@@ -36,7 +36,7 @@ def cell(cells: tuple[int, ...] = (8, 8), *, section: dict[str, Any] | None = No
 def plate(
     cells: tuple[int, ...] = (16, 16), crack: float = 0.4, *, section: dict[str, Any] | None = None, **model: Any
 ) -> dict[str, Any]:
-    """A body with a crack from the left to `crack` of its width, in the middle of its height, pulled at its clamped upper face."""
+    """A body with a crack from the left to `crack` of its width, at half its height, pulled at its clamped upper face."""
     up = {"displacement": {name: float(name == "y") for name in "xyz"[: len(cells)]}}
     grid = {a: {"cells": n, "length": float(n), "boundary": "no_flux"} for a, n in zip("xyz", cells, strict=False)}
     row = cells[1] // 2

@@ -16,7 +16,7 @@ STRIP = {"mean": {"strain": {"yy": 1.0, "xy": 0.0}, "stress": {"xx": 0.0}}, "len
 SLIT = {"initial": {"phi": {"shapes": [{"slit": {"from": [3.0, 8.5], "to": [11.0, 8.5]}}]}}}
 HOLE = [{"name": "hole", "shapes": [{"box": {"from": [6, 6], "to": [9, 9]}}], "void": True}]
 SUPPORT = [{"from": [0, 6], "to": [2, 10], "displacement": {"x": 0.0}}]
-ADAPTIVE = {"time": {"end": 1.0, "step": {"first": 0.1, "min": 0.01}}}
+ADAPTIVE = {"time": {"end": 1.0, "step": {"first": 0.1, "min": 0.01, "max": 0.15}}}
 
 CASES: dict[str, dict[str, Any]] = {
     "faces": plate(load=[[0, 0], [1, 0.14]]),
@@ -24,7 +24,7 @@ CASES: dict[str, dict[str, Any]] = {
     "faces, dissipation": plate(load=DISSIPATION),
     "faces, dissipation, spectral": plate((12, 12), load=DISSIPATION, split="spectral", dissipation="AT2"),
     "faces, adaptive, over-relaxed": plate(
-        load=[[0, 0], [1, 0.15]], section={"time": {"end": 1.0, "step": {"first": 0.1, "min": 0.01, "max": 0.15}}}, minimisation={"acceleration": "over_relaxation"}
+        load=[[0, 0], [1, 0.15]], section=ADAPTIVE, minimisation={"acceleration": "over_relaxation"}
     ),
     "faces, history": plate(load=[[0, 0], [0.5, 0.14], [1, 0.05]], irreversibility="history"),
     "faces, penalty": plate(load=[[0, 0], [0.5, 0.12], [1, 0.05]], irreversibility="penalty", dissipation="AT2"),
