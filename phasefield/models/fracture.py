@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, PositiveFloat, SerializerFunctionWrapHandler, Tag, field_validator, model_serializer
+from pydantic import (
+    Discriminator,
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 from phasefield.energy.fracture import CrackEnergy, Degradation, Dissipation, DissipationEnergy
