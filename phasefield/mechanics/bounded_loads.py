@@ -51,6 +51,22 @@ class Loads:
         n1 = self.nodes[1] if self.dimensions == 3 else 1
         return np.where(self.held[component], 0.0, 1.0).reshape(self.nodes[0], n1, self.nodes[-1])
 
+    def prescribe(self, values: np.ndarray) -> None:
+        """Replace the displacements of all constrained nodes by those of `values` (d, *nodes), at unit load.
+
+        The ramp is 0 elsewhere from then on. Solvers read it at every solve, so that a body can follow boundary values that
+        change in other ways than in proportion.
+
+        Raises:
+            InputError: another shape, values that are not finite.
+        """
+        values = np.asarray(values, float)
+        if values.shape != self.ramp.shape:
+            raise InputError(f"displacements: shape {values.shape} does not fit {self.ramp.shape}")
+        if not np.isfinite(values[self.constrained]).all():
+            raise InputError("displacements: must be finite")
+        self.ramp[...] = np.where(self.constrained, values, 0.0)
+
     def check_factor(self, factor: np.ndarray) -> None:
         """Refuse tractions on cells without stiffness."""
         for axis, end, c, _ in self.faces.tractions():

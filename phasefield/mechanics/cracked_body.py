@@ -209,12 +209,26 @@ class FacedBody(CrackedBody):
     ):
         self.grid = grid
         self._solver = BoundedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
+        self._force = self._solver.loads.force
+        self.forced = bool(self._force.any())
+        self._follow()
+
+    def _follow(self) -> None:
         loads = self._solver.loads
         axial = np.broadcast_to(split.lame + 2.0 * split.shear, (grid.cells,))
         loads.check_factor(axial.reshape(grid.shape))
         self._given = np.where(loads.constrained, loads.ramp, 0.0)
-        self._force = loads.force
-        self.displaced, self.forced = bool(self._given.any()), bool(self._force.any())
+        self.displaced = bool(self._given.any())
+
+    def prescribe(self, displacement: np.ndarray) -> None:
+        """Other displacements (d, *nodes) of all nodes that faces or `held` prescribe, at s = 1; see `Loads.prescribe`."""
+        self._solver.loads.prescribe(displacement)
+        self._follow()
+
+    @property
+    def nodes(self) -> np.ndarray:
+        """Positions of the nodes (*nodes, d), x first."""
+        return self._solver.loads.points()
 
     def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
         # An equilibrium under the other sign is none of a split that tells tension from compression.
