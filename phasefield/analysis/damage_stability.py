@@ -26,7 +26,7 @@ doi:10.1177/1056789510386852 (a bar, with irreversibility).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -173,8 +173,7 @@ class DamageStability:
 
     def growth_rates(self, grid: Grid, scheme: str = "rotated") -> np.ndarray:
         """σ of every mode of a periodic grid, as `numpy.fft.rfftn` arranges them, with the symbols of its discrete operators."""
-        t, k2 = self._symbols(grid, scheme)
-        return self._rate(self._with_uniform(t, k2 == 0.0), k2)
+        return self.rates_of(*self._symbols(grid, scheme))
 
     def growth_factors(self, grid: Grid, steps: Iterable[float], scheme: str = "rotated") -> np.ndarray:
         """By what some steps of time multiply every mode of δφ, as `numpy.fft.rfftn` arranges them; that of k = 0: δ of the mean.
@@ -189,6 +188,17 @@ class DamageStability:
                 does not fit, or an unknown scheme.
         """
         t, k2 = self._symbols(grid, scheme)
+        total = np.ones(k2.shape)
+        for total in self.factors_of(t, k2, steps):  # noqa: B007 - the last ones
+            pass
+        return total
+
+    def rates_of(self, t: np.ndarray, k2: np.ndarray) -> np.ndarray:
+        """`growth_rates` of some modes, of the symbols t (…, d) and k̃² (…)."""
+        return self._rate(self._with_uniform(t, k2 == 0.0), k2)
+
+    def factors_of(self, t: np.ndarray, k2: np.ndarray, steps: Iterable[float]) -> Iterator[np.ndarray]:
+        """`growth_factors` of some modes after the first, the second, … step, of the symbols t (…, d) and k̃² (…)."""
         uniform = k2 == 0.0
         state, total = self, np.ones(k2.shape)
         B, R = state._with_uniform(t, uniform), state.resistance(k2)
@@ -201,10 +211,10 @@ class DamageStability:
                     "the mean damage is 0, the least there is: fluctuations are not those of a linear theory"
                 )
             # The force on δφ is linearised about the new mean damage, the strain that δφ made belongs to the old one.
-            total *= (rate + B * (new._slope / state._slope)) / (rate + R)
+            total = total * (rate + B * (new._slope / state._slope)) / (rate + R)
             if new is not state:
                 state, B, R = new, new._with_uniform(t, uniform), new.resistance(k2)
-        return total
+            yield total
 
     # --- the fastest mode ---------------------------------------------------------------------------------------
 

@@ -369,7 +369,7 @@ class Fracture(Model):
         except InputError as error:
             raise InputError(f"model.split: {error}") from None
         if p.faces is None:
-            flags, values = self._mean_control(grid.dimensions)
+            flags, values = self.mean_control(grid.dimensions)
             return PeriodicBody(grid, split, flags, values, p.elastic_scheme, threads), damage
         held, held_values = self._held(grid)
         try:
@@ -391,7 +391,8 @@ class Fracture(Model):
         if not (phi.min() >= 0.0 and phi.max() <= 1.0):
             raise InputError(f"initial.phi: damage lies between 0 and 1 (got {phi.min():g} … {phi.max():g})")
 
-    def _mean_control(self, d: int) -> tuple[list[bool], list[float]]:
+    def mean_control(self, d: int) -> tuple[list[bool], list[float]]:
+        """Of a periodic cell, for every component: whether the mean stress is given, and the value at load factor 1."""
         control = self.parameters.mean
         assert control is not None
         chosen = list(IN_PLANE) if d == 2 else list(range(6))
