@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from phasefield.simulation import Simulation
 from phasefield.spectral.transforms import make_engine
 from phasefield.stepping.acceleration import Acceleration
 from phasefield.stepping.alternate import (
+    DAMAGE_SHARE,
     Alternation,
     CrackProblem,
     Equilibrium,
@@ -105,6 +106,10 @@ class CrackGrowth(Simulation):
         how = self.model.parameters.minimisation
         self.acceleration: Acceleration = lookup("acceleration", how.acceleration)(how.depth, how.relaxation)
         self.alternation = Alternation(how.tolerance, most_passes=how.most_passes)
+        if self.model.damage_viscosity is not None:
+            # A pass is a step, and its errors stay: equilibria are as accurate as the damage.
+            accurate = min(self.alternation.equilibrium, DAMAGE_SHARE * how.tolerance)
+            self.alternation = replace(self.alternation, equilibrium=accurate)
         self.balance, self.counters = Balance(), CrackCounters()
         self.phi = np.zeros(self.grid.shape)
         self.load, self.force, self.deflection = 0.0, 0.0, 0.0
@@ -299,7 +304,7 @@ class CrackGrowth(Simulation):
         self.problem.effort.passes += 1
         psi = load**2 * response.drive
         result = self.problem.damage.solve(
-            self.phi, self.phi, psi, 1e-2 * self.alternation.tolerance, rate=self.model.damage_viscosity / size
+            self.phi, self.phi, psi, DAMAGE_SHARE * self.alternation.tolerance, rate=self.model.damage_viscosity / size
         )
         self.problem.effort.damage_iterations += result.iterations
         after = self.problem.respond(result.phi, response.sign, response, self.alternation.equilibrium)

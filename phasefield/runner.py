@@ -20,9 +20,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from phasefield.analysis.damage_regime import DamageRegime
 from phasefield.analysis.predict import require_memory
 from phasefield.analysis.spectra import LinearRegime, StructureFactor
 from phasefield.analysis.verify import Verdict, verify
+from phasefield.crack_growth import CrackGrowth
 from phasefield.errors import InputError, Interrupted, NumericalError, PhasefieldError
 from phasefield.gradient_flow import GradientFlow
 from phasefield.output import checkpoint, provenance
@@ -200,10 +202,8 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
     )
     frames = _Frames(file, _frame_schedule(settings), names, history.writer)
     observers: list[Any] = [history, frames]
-    regime = None
-    wanted = settings.verify is not False and settings.verify.linear_stability is not False
-    if wanted and isinstance(simulation, GradientFlow):
-        regime = LinearRegime(simulation)
+    regime = _regime(simulation)
+    if regime is not None:
         observers.append(regime)
     history.observe(simulation)
     frames.start(simulation)
@@ -258,8 +258,24 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
     return result
 
 
+def _regime(simulation: Simulation) -> LinearRegime | DamageRegime | None:
+    """What follows the modes of the linear regime, where `verify` wants to compare them."""
+    settings = simulation.scenario.settings
+    if settings.verify is False or settings.verify.linear_stability is False:
+        return None
+    if isinstance(simulation, GradientFlow):
+        return LinearRegime(simulation)
+    if isinstance(simulation, CrackGrowth) and simulation.model.damage_viscosity is not None:
+        return DamageRegime(simulation)
+    return None
+
+
 def _finish(
-    file: FieldsFile, simulation: Simulation, history: _History, frames: _Frames, regime: LinearRegime | None
+    file: FieldsFile,
+    simulation: Simulation,
+    history: _History,
+    frames: _Frames,
+    regime: LinearRegime | DamageRegime | None,
 ) -> None:
     """Last row, last frame, spectra: whatever way the run ended."""
     if history.last_time != simulation.time:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.analysis.crack_stability_checks import stability_checks
 from phasefield.analysis.strip import StripTheory
 from phasefield.analysis.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from phasefield.energy.fracture import HomogeneousResponse
@@ -18,6 +19,8 @@ from phasefield.scenario import LoadedScenario
 ROUNDING = {"double": 1e-12, "single": 1e-6}
 # Virtual work follows from an equilibrium to the square of its residual and to the sums' rounding.
 VIRTUAL_WORK = 1e-4
+# Steps under a steady load are as accurate as their equilibria.
+STEADY = 1e-8
 # Energies recomputed from frames.
 FRAME_ENERGY = {"double": 1e-9, "single": 1e-5}
 MOST_FRAMES = 12
@@ -31,6 +34,8 @@ def crack_checks(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) ->
     if wanted.energy:
         checks += _balance(run, model, wanted.balance)
     checks.append(_frames(run, recorded, assumed))
+    if wanted.linear_stability is not False and model.damage_viscosity is not None:
+        checks += stability_checks(run, recorded, assumed, wanted.linear_stability)
     if wanted.crack_area is not False:
         checks.append(_crack_area(run, model, assumed, wanted.crack_area))
     if wanted.homogeneous is not False:
@@ -98,6 +103,8 @@ def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
         return [Check("energy balance", NOT_APPLICABLE, detail=detail)]
     work, released = np.asarray(history["work"]), np.asarray(history["released"])
     dissipated, jumps = np.asarray(history["dissipated"]), np.asarray(history["jumps"])
+    if work.size > 1 and not np.any(work) and np.any(history["load"]):
+        return [_decay(np.asarray(history["energy"]), tolerance)]
     if work.size < 2 or not np.any(work):
         return [Check("energy balance", NOT_APPLICABLE, detail="no work was done")]
     scale = np.maximum.accumulate(np.maximum(np.abs(work), np.abs(dissipated)))
@@ -125,6 +132,14 @@ def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
             Check("energy balance", _status(error, tolerance), energies[row], work[row], error, tolerance, detail)
         )
     return checks
+
+
+def _decay(energy: np.ndarray, tolerance: float) -> Check:
+    """Under a load that stands still energy can only be lost: displacements and damage minimise it in turn."""
+    increase = float(np.max(np.diff(energy), initial=0.0)) / float(np.max(np.abs(energy)))
+    tolerance = min(tolerance, STEADY)
+    detail = "largest growth from row to row under a load that does no work, relative to the energy"
+    return Check("energy bound", _status(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)
 
 
 def _frames(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -> Check:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from phasefield.analysis.homogeneous_damage import damage_stability
+from phasefield.analysis.modes import NotApplicable
 from phasefield.energy.fracture import WARNED, CrackEnergy, HomogeneousResponse
 from phasefield.errors import InputError
 from phasefield.models.fracture import Fracture
@@ -17,6 +21,7 @@ from phasefield.scenario.schema import StepSection
 class CrackPrediction:
     """Strength and resolution of the bulk material, and cost.
 
+    growth: rows about fluctuations of homogeneous damage, where it has a viscosity.
     strength, critical_strain: largest stress of a bar that is damaged everywhere alike, and its strain; irwin_length: E′Gc/σ_c²;
     cells_per_length: ℓ over the widest cell; numerical_toughness: energy of a crack along the grid over Gc.
     """
@@ -31,6 +36,7 @@ class CrackPrediction:
     steps: int | None
     frames: int | None
     warnings: tuple[str, ...]
+    growth: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """As `check` prints it."""
@@ -40,6 +46,7 @@ class CrackPrediction:
             ("length ℓ", f"{self.cells_per_length:.3g} cells"),
             ("numerical Gc", f"{self.numerical_toughness:.5g} Gc, of a crack along the grid"),
             ("initial cracks", f"{self.initial_crack:.4g}"),
+            *self.growth,
         ]
 
 
@@ -90,4 +97,24 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
         steps,
         frames,
         tuple(warnings),
+        growth_rows(loaded) if p.viscosity is not None and np.ptp(initial) < 0.5 else (),
+    )
+
+
+def growth_rows(loaded: LoadedScenario) -> tuple[tuple[str, str], ...]:
+    """Equilibrium under the load at the start, and the growth of fluctuations about it; why there is none."""
+    try:
+        state = damage_stability(loaded)
+    except NotApplicable as reason:
+        return (("homogeneous damage", f"none to compare with: {reason}"),)
+    rows = [("equilibrium damage", f"φ = {state.phi:.9g} everywhere, under the load at the start")]
+    rate = state.largest_growth_rate
+    if not state.unstable:
+        return (*rows, ("linear stability", f"stable: largest growth rate {rate:.4g}"))
+    place = ", ".join(f"{0.0 if abs(x) < 1e-9 else x:.4g}" for x in state.fastest_direction)
+    return (
+        *rows,
+        ("growth rate", f"{rate:.6g} of long waves along n = ({place})"),
+        ("growth time", f"{1.0 / rate:.6g}"),
+        ("cut-off wavelength", f"{state.cutoff_wavelength:.6g}"),
     )
