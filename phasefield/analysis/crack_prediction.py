@@ -107,7 +107,7 @@ def growth_rows(loaded: LoadedScenario) -> tuple[tuple[str, str], ...]:
         state = damage_stability(loaded)
     except NotApplicable as reason:
         return (("homogeneous damage", f"none to compare with: {reason}"),)
-    rows = [("equilibrium damage", f"φ = {state.phi:.9g} everywhere, under the load at the start")]
+    rows = [("equilibrium damage", f"φ = {state.damage:.9g} everywhere, under the load at the start")]
     rate = state.largest_growth_rate
     if not state.unstable:
         return (*rows, ("linear stability", f"stable: largest growth rate {rate:.4g}"))

@@ -86,11 +86,12 @@ class DamageRegime:
         """Raise `NotApplicable` unless φ is a small fluctuation about a uniform state that stays where it is, and unstable."""
         phi, state = simulation.phi, self.state
         deviation, rest = float(phi.std()), 1.0 - self.phi
-        if deviation == 0.0:
+        if np.ptp(phi) == 0.0:
             raise NotApplicable("the initial damage has no fluctuation that could grow")
         if deviation > LINEAR * rest:
             raise NotApplicable(
-                f"the initial damage is not uniform: its rms deviation is {deviation:.2g}; less than {LINEAR * rest:.1g} is linear"
+                f"the initial damage is not uniform: its rms deviation is {deviation:.2g}; "
+                f"less than {LINEAR * rest:.1g} is linear"
             )
         if phi.min() <= 0.0:
             raise NotApplicable("φ = 0 in some cells, the least there is: fluctuations about a bound are not linear")
@@ -99,7 +100,7 @@ class DamageRegime:
         if not state.unstable:
             rate = state.largest_growth_rate
             raise NotApplicable(f"the uniform state φ = {self.phi:.4g} is stable: largest growth rate {rate:.4g}")
-        if abs(state.after(1.0 / state.largest_growth_rate)._phi - self.phi) > REST * rest:
+        if abs(state.after(1.0 / state.largest_growth_rate).damage - self.phi) > REST * rest:
             raise NotApplicable(f"the mean {_at_rest(simulation, self.phi)}")
 
     def _inaccurate(self, simulation: CrackGrowth) -> str:
@@ -128,8 +129,8 @@ class DamageRegime:
         if growing < LEAST_GROWING:
             longest = max(axis.length for axis in grid.axes)
             raise NotApplicable(
-                f"{growing or 'no'} wave(s) that fit into the cell grow: the cut-off wavelength is {state.cutoff_wavelength:.4g}, "
-                f"the longest wave {longest:.4g}"
+                f"{growing or 'no'} wave(s) that fit into the cell grow: "
+                f"the cut-off wavelength is {state.cutoff_wavelength:.4g}, the longest wave {longest:.4g}"
             )
         self.index = chosen
 
@@ -140,8 +141,8 @@ class DamageRegime:
         modes = np.array(self.amplitudes)
         return {
             "time": (("time",), np.array(self.times), {"units": "1"}),
-            "amplitude_real": (("time", "mode"), modes.real.copy(), {"long_name": "Re φ̂ of a mode"}),
-            "amplitude_imaginary": (("time", "mode"), modes.imag.copy(), {"long_name": "Im φ̂ of a mode"}),
+            "amplitude_real": (("time", "mode"), np.real(modes), {"long_name": "Re φ̂ of a mode"}),
+            "amplitude_imaginary": (("time", "mode"), np.imag(modes), {"long_name": "Im φ̂ of a mode"}),
             "deviation": (("time",), np.array(self.deviations), {"long_name": "rms of φ − mean over 1 − mean"}),
             "steps_before": (("time",), np.array(self.counts), {"long_name": "steps made before a sample"}),
             "mode_index": (("mode", "axis"), self.index, {"long_name": "FFT index along the axes, slowest first"}),
@@ -158,5 +159,5 @@ def _at_rest(simulation: CrackGrowth, phi: float) -> str:
         equilibrium: DamageStability | None = damage_stability(simulation.scenario)
     except NotApplicable:
         equilibrium = None
-    where = "" if equilibrium is None else f": in equilibrium it is {equilibrium._phi:.6g}"
+    where = "" if equilibrium is None else f": in equilibrium it is {equilibrium.damage:.6g}"
     return f"φ = {phi:.6g} does not rest under this load{where}"

@@ -92,8 +92,8 @@ class DamageStability:
         object.__setattr__(self, "strain", np.asarray(self.strain, float))
         if self.phi is None:
             object.__setattr__(self, "phi", float(self._response.damage(np.array(1.0))))
-        if not 0.0 <= self._phi < 1.0:
-            raise InputError(f"the damage must be at least 0 and below 1, got {self._phi:g}")
+        if not 0.0 <= self.damage < 1.0:
+            raise InputError(f"the damage must be at least 0 and below 1, got {self.damage:g}")
 
     # --- the state ----------------------------------------------------------------------------------------------
 
@@ -122,9 +122,9 @@ class DamageStability:
         """
         rate, H = self.viscosity / step, self._degradation.drive(np.array(self.energy))
         model, given = self._model, (self.toughness, self.ell)
-        drive = float(rate * self._phi + 2.0 * H - model.linear(*given))
+        drive = float(rate * self.damage + 2.0 * H - model.linear(*given))
         phi = drive / float(rate + 2.0 * H + model.quadratic(*given)) if drive > 0.0 else 0.0
-        if abs(phi - self._phi) <= _REST:
+        if abs(phi - self.damage) <= _REST:
             return self
         state = replace(self, phi=phi)
         F, target = self._free, self._stress(self._g)
@@ -206,7 +206,7 @@ class DamageStability:
             if not step > 0.0:
                 raise InputError(f"a step of time must be greater than 0, got {step:g}")
             new, rate = state.after(step), self.viscosity / step
-            if min(state._phi, new._phi) == 0.0:
+            if min(state.damage, new.damage) == 0.0:
                 raise InputError(
                     "the mean damage is 0, the least there is: fluctuations are not those of a linear theory"
                 )
@@ -306,7 +306,8 @@ class DamageStability:
         return np.zeros((self.split.components, 0)) if self.control is None else self.control.free
 
     @property
-    def _phi(self) -> float:
+    def damage(self) -> float:
+        """φ of the state."""
         assert self.phi is not None
         return self.phi
 
@@ -316,12 +317,12 @@ class DamageStability:
 
     @property
     def _g(self) -> float:
-        return float(self._degradation.value(np.array(self._phi)))
+        return float(self._degradation.value(np.array(self.damage)))
 
     @property
     def _slope(self) -> float:
         """g′."""
-        return float(self._degradation.derivative(np.array(self._phi)))
+        return float(self._degradation.derivative(np.array(self.damage)))
 
     @property
     def _model(self) -> Dissipation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -111,14 +112,14 @@ def steady_until(load: CrackLoad, end: float) -> float:
     return last
 
 
-def _equilibrium(state) -> DamageStability:
+def _equilibrium(state: Callable[[float, float | None], DamageStability]) -> DamageStability:
     """Alternately the strain at given damage and the damage at given strain, from the body without damage on."""
     phi = 0.0
     for _ in range(MOST_PASSES):
         found = state(phi, None)
-        if abs(found.phi - phi) <= SETTLED:
+        if abs(found.damage - phi) <= SETTLED:
             return found
-        phi = found.phi
+        phi = found.damage
     raise NotApplicable("no homogeneous damage is in equilibrium under the load at the start")
 
 
