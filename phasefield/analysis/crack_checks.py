@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from phasefield.analysis.crack_profile import band_profile
 from phasefield.analysis.crack_stability_checks import stability_checks
+from phasefield.analysis.modes import NotApplicable
 from phasefield.analysis.strip import StripTheory
 from phasefield.analysis.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from phasefield.energy.fracture import HomogeneousResponse
@@ -42,6 +44,8 @@ def crack_checks(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) ->
         checks += _homogeneous(run, model, assumed, wanted.homogeneous)
     if wanted.strip is not False:
         checks.append(_strip(run, model, assumed, wanted.strip))
+    if wanted.band_profile is not False:
+        checks.append(_band_profile(run, assumed, wanted.band_profile))
     return checks
 
 
@@ -238,6 +242,19 @@ def _homogeneous(run: Run, model: Fracture, scenario: LoadedScenario, tolerance:
             "σ(ε), largest difference over the strength; measured and theory: the largest of the rows",
         ),
     ]
+
+
+def _band_profile(run: Run, scenario: LoadedScenario, tolerance: float) -> Check:
+    name = "damage band profile"
+    try:
+        found = band_profile(run, scenario)
+    except NotApplicable as reason:
+        return Check(name, NOT_APPLICABLE, detail=str(reason))
+    row = int(np.argmax(np.abs(found.phi - found.expected)))
+    detail = f"{found.place}; largest difference of φ, at {abs(found.distance[row]):.4g} from the crack"
+    return Check(
+        name, _status(found.error, tolerance), found.phi[row], found.expected[row], found.error, tolerance, detail
+    )
 
 
 def _strip(run: Run, model: Fracture, scenario: LoadedScenario, tolerance: float) -> Check:

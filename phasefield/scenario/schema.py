@@ -324,6 +324,10 @@ class VerifySection(Strict):
         default=False,
         description="energy release rate ½E′ε̄²H of a running crack in a periodic strip, against that of a crack",
     )
+    band_profile: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
+        default=False,
+        description="φ across a straight crack along the grid in the last frame, largest difference from that of a crack at rest",
+    )
     manufactured: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=1e-3, description="relative L2 error of the last frame, where the scenario has a manufactured solution"
     )

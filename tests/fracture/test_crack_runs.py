@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from command_line import call
-from crack_scenarios import E, GC, NU, cell, plate
+from crack_scenarios import GC, NU, E, cell, plate
 
 import phasefield as pf
 from phasefield.analysis.verdict import FAIL, PASS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,6 +269,15 @@ def test_check_prints_the_equilibrium_and_the_growth():
     assert "none to compare with" in rows["homogeneous damage"]
     stable = dict(predict(pf.load_scenario(scenario(model__load=0.005))).rows())
     assert "stable" in stable["linear stability"]
+
+
+def test_the_header_of_the_scenario_tells_its_theory():
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    rows = dict(predict(pf.load_scenario(scenarios / "damage_localisation.yaml")).rows())
+    assert float(rows["equilibrium damage"].split()[2]) == pytest.approx(0.4, rel=1e-3)
+    assert float(rows["growth rate"].split()[0]) == pytest.approx(0.4688, rel=1e-3)
+    assert float(rows["cut-off wavelength"]) == pytest.approx(15.9, rel=1e-3)
+    assert "n = (1, 0)" in rows["growth rate"]
 
 
 def test_mean_strain_balances_the_mean_stress():
