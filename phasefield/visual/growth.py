@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from phasefield.analysis.damage_growth import Contradiction, damage_growth
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
 from phasefield.analysis.stability import LinearStability
+from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.visual.style import (
     BLACK,
@@ -29,6 +31,8 @@ from phasefield.visual.style import (
 def figure_growth(run: Run | str) -> Figure:
     """σ(k) measured and predicted, and what is left between them in percent of the largest rate."""
     run = load_run(run)
+    if isinstance(scenario_of(run).model, Fracture):
+        return figure_damage_growth(run)
     result = measured_growth(run)
     if isinstance(result, str):
         figure = new_figure(run, 5.6, 3.2)
@@ -59,13 +63,73 @@ def figure_growth(run: Run | str) -> Figure:
     return figure
 
 
+def figure_damage_growth(run: Run) -> Figure:
+    """σ of modes of homogeneous damage over k̃, measured and predicted; theory's line is that of the fastest direction."""
+    scenario = scenario_of(run)
+    try:
+        found = damage_growth(run, scenario, scenario)
+    except (NotApplicable, Contradiction) as reason:
+        figure = new_figure(run, 5.6, 3.2)
+        note(figure.subplots(), f"Growth rates were not measured: {reason}.")
+        return figure
+    figure = new_figure(run, 5.6, 5.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1.0])
+    state, (rate, wavelength), k = found.state, found.fitted, np.sqrt(found.k2)
+    top, line = found.scale, np.linspace(0.0, 1.05 * float(k[found.near].max()), 400)
+    steepest = found.feedback >= -0.02 * top
+    upper.axhline(0.0, color=BLACK, lw=0.7)
+    curve = state.growth_rate(line[1:, None] * state.fastest_direction)
+    name = _legend("theory", r"\lambda_c", state.cutoff_wavelength, state.largest_growth_rate)
+    upper.plot(line[1:], curve, color=BLACK, label=f"{name}, along n")
+    upper.plot(k, found.predicted_discrete, "s", mfc="none", color=GREEN, ms=5.0, label="exact factors of the steps")
+    shown = {"color": SKY, "ms": 3.0, "alpha": 0.7}
+    upper.plot(k[~steepest], found.rate[~steepest], "o", label="measured, other directions", **shown)
+    name = _legend("measured", r"\lambda_c", wavelength, rate)
+    upper.plot(k[steepest], found.rate[steepest], "o", color=BLUE, ms=3.0, label=name)
+    upper.set_ylim(-1.35 * top, 1.15 * top)
+    upper.set_xlim(0.0, line[-1])
+    upper.set_ylabel(r"growth rate $\sigma(k, n)$")
+    upper.legend(loc="lower left")
+    frameless(upper)
+    lower.axhline(0.0, color=BLACK, lw=0.7)
+    for prediction, style, label in (
+        (found.predicted, {"color": ORANGE, "marker": "s", "mfc": "none"}, "against theory"),
+        (found.predicted_discrete, {"color": GREEN, "marker": "x"}, "against the steps"),
+    ):
+        error = 100.0 * (found.rate - prediction)[found.near] / top
+        lower.plot(k[found.near], error, ls="none", ms=3.0, label=label, **style)
+    lower.set_ylabel(r"error, % of $\sigma^*$")
+    lower.set_xlabel("wavenumber $k$")
+    reach = 1.4 * max(abs(v) for v in lower.get_ylim())
+    lower.set_ylim(-reach, reach)
+    lower.legend(ncols=2, loc="upper left", bbox_to_anchor=(0.0, 1.22), borderaxespad=0.0, handletextpad=0.2)
+    frameless(lower)
+    start, end = found.window
+    caption(figure, f"{found.rate.size} modes, {start:.4g} ≤ t ≤ {end:.4g}; below, those with |σ| ≤ 1.2 σ*")
+    return figure
+
+
 def measured_growth(run: Run) -> GrowthCurve | str:
     """The growth curve of a run, or the sentence that says why there is none."""
     scenario = scenario_of(run)
+    if isinstance(scenario.model, Fracture):
+        return "Growth rates of damage have a figure of their own: growth"
     try:
         return growth_curve(run, scenario, scenario)
     except NotApplicable as reason:
         return f"Growth rates were not measured: {reason}."
+
+
+def measures_growth(run: Run) -> bool:
+    """Whether `figure_growth` has rates to show."""
+    scenario = scenario_of(run)
+    if not isinstance(scenario.model, Fracture):
+        return isinstance(measured_growth(run), GrowthCurve)
+    try:
+        damage_growth(run, scenario, scenario)
+    except (NotApplicable, Contradiction):
+        return False
+    return True
 
 
 def draw_growth(axes: Axes, curve: GrowthCurve, legend_size: float | None = None) -> None:

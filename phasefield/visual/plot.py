@@ -8,13 +8,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from phasefield.analysis.growth import GrowthCurve
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
 from phasefield.visual.crack_curves import crack_measure, figure_crack, figure_load
 from phasefield.visual.deformed import figure_deformed, why_not_deformed
 from phasefield.visual.fields import box, figure_fields
-from phasefield.visual.growth import figure_growth, measured_growth
+from phasefield.visual.growth import figure_growth, measures_growth
 from phasefield.visual.histories import figure_energy, figure_radius
 from phasefield.visual.isosurface import figure_surface, why_no_surface
 from phasefield.visual.loop import figure_loop
@@ -59,7 +58,7 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
 # Figures that only some runs have something to show in.
 APPLIES: dict[str, Callable[[Run], bool]] = {
     "spectrum": lambda run: crack_measure(run) is None,
-    "growth": lambda run: isinstance(measured_growth(run), GrowthCurve),
+    "growth": measures_growth,
     "radius": wants_radius,
     "loop": varies,
     "orientation": lambda run: palette_of(run) is not None and len(box(run)) > 1,

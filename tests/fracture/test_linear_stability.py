@@ -18,6 +18,7 @@ from phasefield.analysis.predict import predict
 from phasefield.mechanics.crack_loading import CrackLoad
 from phasefield.mechanics.mean_control import MeanControl
 from phasefield.mechanics.splits import make_split
+from phasefield.visual.growth import figure_growth, measures_growth
 
 GC, ELL, E, NU, TAU, PHI = 1.3, 4.0, 1000.0, 0.3, 2.0, 0.6
 LAME, SHEAR = E * NU / ((1 + NU) * (1 - 2 * NU)), E / (2 * (1 + NU))
@@ -251,6 +252,28 @@ def test_a_kink_of_the_split_is_told():
 def test_runs_in_equilibrium_have_no_such_line(base_run):
     loaded = pf.load_scenario(base_run.scenario, {"model.viscosity": None})
     assert not {c.name for c in crack_checks(base_run, loaded, loaded)} & {*CHECKS, "linear stability"}
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_figure_shows_every_mode(base_run):
+    loaded = pf.load_scenario(base_run.scenario)
+    found = damage_growth(base_run, loaded, loaded)
+    upper, lower = figure_growth(base_run).axes
+    points = [line for line in upper.lines if str(line.get_label()).startswith("measured")]
+    assert sum(len(np.asarray(line.get_xdata())) for line in points) == found.rate.size
+    assert max(np.max(np.asarray(line.get_ydata())) for line in points) == found.rate.max()
+    assert len(np.asarray(lower.lines[1].get_xdata())) == found.near.sum()
+    assert measures_growth(base_run)
+
+
+def test_the_figure_says_why_there_is_none(tmp_path):
+    document = scenario(model__irreversibility="bounds")
+    document["time"]["end"] = document["time"]["step"]
+    run = pf.run(document, output=tmp_path / "run")
+    assert not measures_growth(run)
+    assert "holds damage" in " ".join(text.get_text() for text in figure_growth(run).axes[0].texts).replace("\n", " ")
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------
