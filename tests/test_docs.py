@@ -28,8 +28,10 @@ from typing import Any
 import pytest
 import yaml
 
+import phasefield.crack_growth
+import phasefield.gradient_flow
 import phasefield.models
-import phasefield.output.pfhub  # noqa: F401 - both fill the registry
+import phasefield.output.pfhub  # noqa: F401 - all fill the registry
 from phasefield import registry
 from phasefield.scenario import json_schema, load_scenario, scenario_class
 from phasefield.scenario.document import override, parse_document
