@@ -127,6 +127,18 @@ def test_under_mean_stresses(tmp_path):
     assert state.fastest_direction[0] ** 2 == pytest.approx(1 - NU / (1 - NU) * (1 - NU), abs=1e-3)
 
 
+def test_with_calibrated_toughness(tmp_path):
+    """All energies are smaller by √(1 + h²/4ℓ²): at a load that is as much smaller in energy nothing but time changes."""
+    factor = math.sqrt(1 + 1 / (4 * ELL**2))
+    document = scenario()
+    document["model"]["load"] /= math.sqrt(factor)
+    document["model"]["calibrate_toughness"] = True
+    run = pf.run(document, output=tmp_path / "run")
+    assert pf.verify(run).passed, str(pf.verify(run))
+    found = checks_of(run, model__calibrate_toughness=False)
+    assert found["growth curve of the scheme"].status == "fail"
+
+
 # --- a wrong theory or a wrong code is not -----------------------------------------------------------------------------
 
 
