@@ -211,12 +211,12 @@ class FacedBody(CrackedBody):
         self._solver = BoundedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         self._force = self._solver.loads.force
         self.forced = bool(self._force.any())
+        axial = np.broadcast_to(split.lame + 2.0 * split.shear, (grid.cells,))
+        self._solver.loads.check_factor(axial.reshape(grid.shape))
         self._follow()
 
     def _follow(self) -> None:
         loads = self._solver.loads
-        axial = np.broadcast_to(split.lame + 2.0 * split.shear, (grid.cells,))
-        loads.check_factor(axial.reshape(grid.shape))
         self._given = np.where(loads.constrained, loads.ramp, 0.0)
         self.displaced = bool(self._given.any())
 

@@ -172,12 +172,14 @@ def draw_dissipated(axes: Axes, run: Run, x: np.ndarray) -> None:
     history, measure = run.history, crack_measure(run)
     assert measure is not None
     grown = history[measure].values - history[measure].values[:1]
-    model = scenario_of(run).model
+    scenario = scenario_of(run)
+    model = scenario.model
     marker = "o" if x.size == 1 else ""
     axes.plot(x, history["dissipated"].values, color=PINK, lw=2.4, marker=marker, label="dissipated")
     if isinstance(model, Fracture):
-        label = rf"$G_c$ × growth, $G_c = {model.bulk_toughness:.4g}$"
-        axes.plot(x, model.bulk_toughness * grown, color=BLACK, lw=1.0, ls="--", marker=marker, label=label)
+        Gc = model.bulk(scenario.grid, scenario.folder).toughness
+        label = rf"$G_c$ × growth, $G_c = {Gc:.4g}$"
+        axes.plot(x, Gc * grown, color=BLACK, lw=1.0, ls="--", marker=marker, label=label)
     axes.set_ylabel("dissipated energy")
     frameless(axes)
 

@@ -34,7 +34,7 @@ def check(new, stress, strain, plate, cells, start, tolerance):
 
 
 def test_griffith_load():
-    """2a = 32h, ℓ = 4h, W = 128h: within 2 % of Griffith's once grown by 2ℓ; the crack acts as one 0.7 … 1 ℓ longer at each end."""
+    """2a = 32h, ℓ = 4h, W = 128h: within 2 % of Griffith's once grown by 2ℓ; the crack acts as one 0.7 … 1 ℓ longer."""
     longer = check(*grown(32, 128, 256, 4.0, 16.0, 4.0), 32, 8.0, 0.02)
     assert 0.7 < longer / 4.0 < 1.0
 

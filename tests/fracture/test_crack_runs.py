@@ -338,9 +338,9 @@ def test_the_gpu_is_refused_in_one_line(tmp_path, monkeypatch):
     path = write(tmp_path, cell())
     code, out, err = call("run", path, "--device", "gpu")
     assert (code, out) == (2, "")
-    assert err.splitlines() == [
-        f"phasefield: error: {path}:{line_of(path, 'name: fracture')}: model.name: fracture runs on the CPU only; use --device cpu or auto"
-    ]
+    place = f"{path}:{line_of(path, 'name: fracture')}"
+    text = "model.name: fracture runs on the CPU only; use --device cpu or auto"
+    assert err.splitlines() == [f"phasefield: error: {place}: {text}"]
     assert not (tmp_path / "runs").exists()
 
 
