@@ -445,7 +445,7 @@ def test_dissipation_phases_follow_what_is_prescribed(simulate):
     np.testing.assert_allclose(dissipated[inside] - dissipated[at], 4.0 * (time[inside] - 0.5), rtol=0, atol=1e-4)
     # The first steps are short and double.
     sizes = found["step_size"][at + 1 : at + 5]
-    np.testing.assert_allclose(sizes, 0.1 / 16 * 2.0 ** np.arange(4), rtol=1e-9)
+    np.testing.assert_allclose(sizes, 0.1 / 64 * 2.0 ** np.arange(4), rtol=1e-9)
     assert found["load"][-1] == 0.0
     last = time >= 1.5
     assert np.ptp(dissipated[last]) < 1e-6
