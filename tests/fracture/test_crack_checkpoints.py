@@ -42,7 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
                                         section=SLIT, **STRIP),
     "cell, dissipation": cell((16, 16), load=[{"until": 1.0, "dissipation": 6.0}], section=SLIT, **STRIP),
     "cell, fourier": cell((16, 16), load=[[0, 0], [1, 0.02]], section=SLIT, elastic_scheme="fourier", **STRIP),
-    "cell, adaptive, history": cell((16, 16), load=[[0, 0], [1, 0.012]], irreversibility="history",
+    "cell, adaptive, history": cell((16, 16), load=[[0, 0], [1, 0.008]], irreversibility="history",
                                     section={**SLIT, "time": {"end": 1.0, "step": {"max": 0.12}}}, **STRIP),
     "cell, space": cell((8, 8, 4), load=[[0, 0], [1, 0.02]], split="star_convex", regions=[
         {"name": "soft", "shapes": [{"box": {"from": [0, 3, 0], "to": [3, 5, 4]}}], "young_modulus": 300.0}

@@ -133,6 +133,16 @@ def test_csv(torn, tmp_path):
     assert {"load", "force", "released", "crack_length"} <= set(header.replace('"', "").split(","))
 
 
+@pytest.mark.parametrize(("d", "dissipation", "split"), [(3, "AT2", "spectral"), (2, "AT1", "volumetric_deviatoric")])
+def test_homogeneous_bars_are_verified(tmp_path, d, dissipation, split):
+    data = cell((6, 6, 4)[:d], dissipation=dissipation, split=split, load=[[0, 0], [1, 0.03]])
+    data |= {"time": {"end": 1.0, "step": 0.01}, "verify": {"homogeneous": 1e-8}}
+    run = pf.run(data, output=tmp_path / "run", threads=1)
+    found = states(run)
+    assert found["homogeneous damage"] == found["homogeneous stress"] == PASS
+    assert set(found.values()) == {PASS}, str(pf.verify(run))
+
+
 # --- checks -----------------------------------------------------------------------------------------------------
 
 
