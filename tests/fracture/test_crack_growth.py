@@ -453,6 +453,38 @@ def test_dissipation_phases_follow_what_is_prescribed(simulate):
     assert found["work"][-1] > 0.0
 
 
+def test_given_dissipation_after_unloading(simulate):
+    """The crack goes on from where it was, at the load it had: unloaded in between or not."""
+    straight = simulate(plate(load=[{"until": 0.5, "dissipation": 2.0}, {"until": 1.0, "dissipation": 2.0}]))
+    data = plate(
+        load=[{"until": 0.5, "dissipation": 2.0}, {"until": 0.7, "factor": 0.0}, {"until": 1.2, "dissipation": 2.0}]
+    )
+    data["time"]["end"] = 1.2
+    between = simulate(data)
+    between.advance(until=0.7)
+    assert between.load == 0.0
+    for simulation in (straight, between):
+        simulation.advance()
+        assert abs(simulation.history_row()["dissipated"] - 4.0) < 4e-4
+    assert abs(between.load - straight.load) < 1e-3 * straight.load
+    np.testing.assert_allclose(between.phi, straight.phi, rtol=0, atol=0.02)
+
+
+def test_given_dissipation_keeps_the_sign_of_the_load(simulate):
+    data = plate(split="spectral", load=[{"until": 0.3, "factor": -0.05}, {"until": 1.0, "dissipation": 1.0}])
+    found = rows(simulate(data))
+    assert np.all(found["load"][1:] < 0.0)
+    assert abs(found["dissipated"][-1] - 1.0) < 1e-3
+    assert found["work"][-1] > 1.0
+
+
+@pytest.mark.parametrize("split", ["none", "spectral"])
+def test_broken_material_may_have_no_stiffness_at_all(simulate, split):
+    found = rows(simulate(plate(split=split, residual_stiffness=0.0, load=[[0, 0], [1, 0.25]])))
+    assert found["jumps"][-1] == 1.0
+    assert found["force"][-1] < 0.05 * found["force"].max()
+
+
 def test_an_initial_load_is_in_equilibrium_from_the_start(simulate):
     """load: a number. The damage at t = 0 is that of a run that comes there by small steps; its work is not counted."""
     at_once = simulate(plate(load=0.1, minimisation={"tolerance": 1e-7}))
