@@ -4,7 +4,11 @@ Under plane strain, with κ = 3 − 4ν, polar coordinates r, θ around the tip 
 
     u_x = K/(2μ) √(r/2π) cos(θ/2) (κ − 1 + 2 sin²(θ/2)) ,    u_y = K/(2μ) √(r/2π) sin(θ/2) (κ + 1 − 2 cos²(θ/2)) .
 
-J of the crack (`j_integral`) is what it takes to make the crack longer, wherever the crack is in the field.
+J of the crack (`j_integral`) is what it takes to make the crack longer, wherever the crack is in the field. As in a strip
+(`strip`), cells that broke still carry a little at the opening w = (8K/E′)√(r/2π) that they have a distance r behind the tip, and
+have cost less: where the contour crosses the crack its trail has dissipated
+
+    J = Gc_num − D′²h/(Mw²) = Gc_num − (2π/64)(D′²/Gc)(E′/M) h/r ,    D′ = 3/2 Gc for AT1.
 
 M. L. Williams, J. Appl. Mech. 24 (1957) 109, doi:10.1115/1.4011454 (the field); M. Z. Hossain, C.-J. Hsueh, B. Bourdin,
 K. Bhattacharya, J. Mech. Phys. Solids 71 (2014) 15, doi:10.1016/j.jmps.2014.06.002 (surfing boundary conditions).
@@ -45,12 +49,14 @@ def crack_tip_field(
 @dataclass(frozen=True)
 class Surf:
     """One position of the field. field: x of its tip; grown: energy of cracks since the start over Gc_num, a length; tip: x of
-    the last cracked cell; J: over Gc_num, its component along x."""
+    the last cracked cell; J: its component along x; trail: ∫ w(φ) dy
+    where the contour crosses the crack; both over Gc_num."""
 
     field: float
     grown: float
     tip: float
     J: float
+    trail: float
 
 
 class Surfing:
@@ -106,9 +112,16 @@ class Surfing:
         problem.damage.accept(found.response.drive)
         tip = (np.flatnonzero(self.phi[self.row] > _CRACKED)[-1] + 0.5) * self.h
         J = j_integral(found.response.solution, plateau(self.grid, (tip, self.height), *contour))[0]
-        return Surf(
-            field, (problem.cracks.energy(self.phi) - self._first) / self.cost, float(tip), float(J) / self.cost
-        )
+        grown = (problem.cracks.energy(self.phi) - self._first) / self.cost
+        trail = self._column(round((tip - sum(contour) / 2.0) / self.h - 0.5))
+        return Surf(field, grown, float(tip), float(J) / self.cost, trail / self.cost)
+
+    def _column(self, index: int) -> float:
+        """∫ w(φ) dy across the crack, of a column of cells."""
+        phi, cracks = self.phi[:, index], self.problem.cracks
+        local = (cracks.local.linear + 0.5 * cracks.local.quadratic * phi) * phi
+        kappa = cracks.model.gradient(cracks.toughness, cracks.ell)
+        return float(self.h * local.sum() + 0.5 * kappa * np.square(np.diff(phi)).sum() / self.h)
 
     def close(self) -> None:
         """End the threads."""

@@ -52,10 +52,11 @@ class Loads:
         return np.where(self.held[component], 0.0, 1.0).reshape(self.nodes[0], n1, self.nodes[-1])
 
     def prescribe(self, values: np.ndarray) -> None:
-        """Replace the displacements of all constrained nodes by those of `values` (d, *nodes), at unit load.
+        """Replace the ramp by `values` (d, *nodes): those of constrained nodes are prescribed, at unit load.
 
-        The ramp is 0 elsewhere from then on. Solvers read it at every solve, so that a body can follow boundary values that
-        change in other ways than in proportion.
+        Solvers read it at every solve, so that a body can follow boundary values that change in other ways than in proportion.
+        Tolerances refer to the forces of the ramp: values inside should continue those at the boundary smoothly. With 0 inside,
+        all of the displacement is taken up by one row of cells, and residuals that look small are not.
 
         Raises:
             InputError: another shape, values that are not finite.
@@ -63,9 +64,9 @@ class Loads:
         values = np.asarray(values, float)
         if values.shape != self.ramp.shape:
             raise InputError(f"displacements: shape {values.shape} does not fit {self.ramp.shape}")
-        if not np.isfinite(values[self.constrained]).all():
+        if not np.isfinite(values).all():
             raise InputError("displacements: must be finite")
-        self.ramp[...] = np.where(self.constrained, values, 0.0)
+        self.ramp[...] = values
 
     def check_factor(self, factor: np.ndarray) -> None:
         """Refuse tractions on cells without stiffness."""

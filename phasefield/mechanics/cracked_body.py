@@ -221,7 +221,10 @@ class FacedBody(CrackedBody):
         self.displaced = bool(self._given.any())
 
     def prescribe(self, displacement: np.ndarray) -> None:
-        """Other displacements (d, *nodes) of all nodes that faces or `held` prescribe, at s = 1; see `Loads.prescribe`."""
+        """Other displacements of the nodes that faces or `held` prescribe, at s = 1, with a smooth continuation (d, *nodes).
+
+        See `Loads.prescribe`.
+        """
         self._solver.loads.prescribe(displacement)
         self._follow()
 

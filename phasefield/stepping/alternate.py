@@ -38,7 +38,7 @@ GROWTH = 4.0
 # falls, this many passes in which the residual has not halved are followed by as many plain ones.
 PATIENCE = 50
 # Tolerance of equilibria: this share of the last change of φ, at most, and at least the share `FINEST` of the tolerance.
-SHARE, COARSEST, FINEST = 0.05, 1e-4, 0.01
+SHARE, COARSEST, FINEST = 0.005, 1e-4, 0.01
 # The damage problem is solved to this share of the tolerance, in early passes of the last change of φ.
 DAMAGE_SHARE, EARLY_DAMAGE_SHARE = 0.01, 0.001
 # Tries for the load of a given dissipation, and the first and the longest step of ln s² between them.
@@ -304,6 +304,8 @@ class Alternation:
                 effort.taken_back += 1
                 continue
             image = control.damage(x, response, residual)
+            # Solved to a share of the last change, a pass may find nothing to do, although there is.
+            accurate = residual <= self.tolerance
             residual = float(np.abs(image - x).max())
             if not math.isfinite(residual):
                 raise NumericalError("alternate minimisation: the damage is not finite")
@@ -318,7 +320,7 @@ class Alternation:
             potential, last = now, residual
             if watch is not None:
                 watch(number, residual)
-            if residual <= self.tolerance and settled:
+            if residual <= self.tolerance and settled and accurate:
                 response = problem.respond(
                     image, control.sign, response, min(self.equilibrium, FINEST * self.tolerance)
                 )

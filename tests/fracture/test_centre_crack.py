@@ -34,8 +34,8 @@ def check(new, stress, strain, plate, cells, start, tolerance):
 
 
 def test_griffith_load():
-    """2a = 32h, ℓ = 4h, W = 128h: within 2 % of Griffith's once grown by 2ℓ; the crack acts as one 0.7 … 1 ℓ longer."""
-    longer = check(*grown(32, 128, 256, 4.0, 16.0, 4.0), 32, 8.0, 0.02)
+    """2a = 24h, ℓ = 4h, W = 96h: 2 % of Griffith's once grown by 2ℓ; it acts as a crack 0.7 … 1 ℓ longer at each end."""
+    longer = check(*grown(24, 96, 192, 4.0, 15.0, 5.0), 24, 8.0, 0.02)
     assert 0.7 < longer / 4.0 < 1.0
 
 
@@ -64,7 +64,7 @@ def test_compliance_and_load_are_those_of_one_crack():
     assert plate.half_length(compliance(a), 1.0) == pytest.approx(a, rel=1e-12)
 
 
-def strength(cells: int, ell: float = 4.0, size: int = 96) -> float:
+def strength(cells: int, ell: float = 4.0, size: int = 64) -> float:
     """Largest stress of a plate with a slit, over √(3EGc/8ℓ)."""
     _, stress, _, _ = grown(cells, size, size, ell, 6.0, 1.5)
     return float(stress.max() / np.sqrt(3 * 1000.0 / (8 * ell)))
@@ -74,7 +74,7 @@ def test_short_cracks_do_not_weaken():
     """AT1: above 60 % of σ_c where Griffith's load is beyond it (a = ℓ/4), falling with the length, less than both for all."""
     lengths = np.array([2, 8, 16])
     found = np.array([strength(n) for n in lengths])
-    plate = CentreCrack(96, 96, 1000.0, 1 + 1 / 512)
+    plate = CentreCrack(64, 64, 1000.0, 1 + 1 / 512)
     griffith = np.array([plate.griffith(0.5 * n) for n in lengths]) / np.sqrt(3 * 1000.0 / 32)
     assert griffith[0] > 1.5
     assert 0.6 < found[0] < 1.0
