@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import coarsening_curves
+import fracture_sizes
 import pfhub_2a
 import pfhub_7a
 import pfhub_curves
@@ -19,7 +20,13 @@ from phasefield.visual.overview import figure_overview
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
-FIGURES = {**pfhub_curves.FIGURES, **pfhub_2a.FIGURES, **pfhub_7a.FIGURES, **coarsening_curves.FIGURES}
+FIGURES = {
+    **pfhub_curves.FIGURES,
+    **pfhub_2a.FIGURES,
+    **pfhub_7a.FIGURES,
+    **coarsening_curves.FIGURES,
+    **fracture_sizes.FIGURES,
+}
 # Resolution and number of colours keep a picture below 300 kB.
 DPI, COLOURS = 120, 192
 SHOWN = (
