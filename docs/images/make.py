@@ -9,6 +9,7 @@ from pathlib import Path
 
 import coarsening_curves
 import fracture_sizes
+import fracture_curves
 import pfhub_2a
 import pfhub_7a
 import pfhub_curves
@@ -26,6 +27,7 @@ FIGURES = {
     **pfhub_7a.FIGURES,
     **coarsening_curves.FIGURES,
     **fracture_sizes.FIGURES,
+    **fracture_curves.FIGURES,
 }
 # Resolution and number of colours keep a picture below 300 kB.
 DPI, COLOURS = 120, 192
