@@ -49,7 +49,9 @@ def main() -> None:
     for name, (u, force) in PUBLISHED.items():
         found = measured(finished(name))
         content[name] = {"published_displacement": u, "published_force": force, **found}
-        print(f"{name}: {found['peak_force']:.4g} kN at {found['peak_displacement']:.4g} mm, published {force:g} at {u:g}")
+        print(
+            f"{name}: {found['peak_force']:.4g} kN at {found['peak_displacement']:.4g} mm, published {force:g} at {u:g}"
+        )
     record.write("fracture_published", content)
 
 

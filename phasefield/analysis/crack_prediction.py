@@ -82,7 +82,8 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     warnings = []
     if cells < WARNED * (1.0 - 1e-9):
         warnings.append(f"ℓ is only {cells:.3g} cells: energies of cracks depend on the grid below {WARNED:g}")
-    if not initial.any() and model.load.any_dissipation and p.dissipation == "AT1":
+    notched = initial.any() or cracks.solid is not None
+    if not notched and model.load.any_dissipation and p.dissipation == "AT1":
         warnings.append(
             "dissipation control of a body without a crack: it breaks where the stress is largest, all at once"
         )

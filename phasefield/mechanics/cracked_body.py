@@ -29,6 +29,9 @@ from phasefield.mechanics.splits import Split
 from phasefield.mechanics.stiffness import COMPONENTS, IN_PLANE
 from phasefield.spectral.grid import AXIS_NAMES, Grid
 
+# Residuals are relative to that of the ramp, which is as steep as a cell where nodes are held: about ten times that of the body.
+HELD = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Response:
@@ -210,6 +213,7 @@ class FacedBody(CrackedBody):
         self.grid = grid
         self._solver = BoundedBody(grid, split, faces, held=held, held_values=held_values, threads=threads)
         self._force = self._solver.loads.force
+        self._share = HELD if held is not None else 1.0
         self.forced = bool(self._force.any())
         axial = np.broadcast_to(split.lame + 2.0 * split.shear, (grid.cells,))
         self._solver.loads.check_factor(axial.reshape(grid.shape))
@@ -226,6 +230,7 @@ class FacedBody(CrackedBody):
         See `Loads.prescribe`.
         """
         self._solver.loads.prescribe(displacement)
+        self._share = 1.0
         self._follow()
 
     @property
@@ -236,7 +241,7 @@ class FacedBody(CrackedBody):
     def respond(self, g: np.ndarray, sign: float, start: Response | None, tolerance: float) -> Response:
         # An equilibrium under the other sign is none of a split that tells tension from compression.
         begin = None if start is None else start.solution
-        solution = self._solver.solve(g, sign, start=begin, tolerance=tolerance, max_iterations=20_000)
+        solution = self._solver.solve(g, sign, start=begin, tolerance=self._share * tolerance, max_iterations=20_000)
         return self._response(sign, solution, solution.iterations)
 
     def _response(self, sign: float, solution: SplitSolution, iterations: int) -> Response:

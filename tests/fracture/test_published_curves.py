@@ -33,7 +33,13 @@ def test_beam_held_at_nodes_has_the_stiffness_of_assembled_matrices():
         {"from": [8.0, 0.0], "to": [8.0, 0.0], "displacement": {"y": 0.0}},
         {"from": [4.0, 2.0], "to": [4.0, 2.0], "displacement": {"y": -1.0}},
     ]
-    size = {"grid.x.cells": 160, "grid.y.cells": 40, "model.length": 0.2, "model.supports": nodes, "model.split": "none"}
+    size = {
+        "grid.x.cells": 160,
+        "grid.y.cells": 40,
+        "model.length": 0.2,
+        "model.supports": nodes,
+        "model.split": "none",
+    }
     assert stiffness("fracture_three_point", size) == pytest.approx(0.7572433, rel=1e-5)
 
 
