@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import coarsening_curves
-import fracture_sizes
 import fracture_curves
+import fracture_sizes
 import pfhub_2a
 import pfhub_7a
 import pfhub_curves
