@@ -13,6 +13,7 @@ import fracture_sizes
 import pfhub_2a
 import pfhub_7a
 import pfhub_curves
+import sent_curves
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -28,6 +29,7 @@ FIGURES = {
     **coarsening_curves.FIGURES,
     **fracture_sizes.FIGURES,
     **fracture_curves.FIGURES,
+    **sent_curves.FIGURES,
 }
 # Resolution and number of colours keep a picture below 300 kB.
 DPI, COLOURS = 120, 192
