@@ -45,6 +45,9 @@ LARGEST_CHANGE = 0.5
 # A phase with given dissipation begins with steps this much shorter than its own, which then double: the load jumps to where the
 # crack starts, and the work on the way is known as well as the first step is short.
 FIRST_DISSIPATION = 1.0 / 64.0
+# Where the force has fallen below a quarter of its largest, such steps shrink with it, to this at least: little is left to break,
+# and the load is about to rise without end.
+TAPER, LAST_DISSIPATION = 4.0, 1.0 / 8.0
 # Without other wishes, steps are this share of the run, and at least this share of the first.
 FIRST_SHARE, SMALLEST_SHARE = 0.02, 1.0 / 16.0
 
@@ -244,7 +247,7 @@ class CrackGrowth(Simulation):
 
     def _step(self, target: float) -> None:
         remaining = target - self.time
-        wanted = self._size * self._ramp
+        wanted = self._size * self._ramp * self._taper()
         size = remaining if wanted >= remaining * (1.0 - 1e-9) else wanted
         # What is left is not to be a sliver.
         size = 0.5 * remaining if wanted < remaining < 1.5 * wanted else size
@@ -275,6 +278,16 @@ class CrackGrowth(Simulation):
         self._ramp = min(1.0, 2.0 * self._ramp)
         self.activity = ""
         self._accept(found, time, isinstance(control, GivenDissipation))
+
+    def _taper(self) -> float:
+        """By how much steps of given dissipation are shorter where little force is left."""
+        if not self.model.load.given_dissipation(self.phase) or self.largest_force == 0.0:
+            return 1.0
+        return min(1.0, max(LAST_DISSIPATION, TAPER * self._force_left() / self.largest_force))
+
+    def _force_left(self) -> float:
+        """The size of the force, or of the load where it is forces that are given."""
+        return abs(self.force) if self.problem.body.displaced else abs(self.load)
 
     def _try(self, time: float, largest_change: float) -> tuple[Equilibrium, Any]:
         """The state at a time; changes nothing but effort."""
@@ -349,11 +362,11 @@ class CrackGrowth(Simulation):
     def _check_stop(self) -> None:
         """End the run where the scenario says that enough has broken."""
         stop = self.model.parameters.stop
+        # Stiffness would not do: that of a body with a crack is less from the start.
+        size = self._force_left()
+        self.largest_force = max(self.largest_force, size)
         if stop is None:
             return
-        # Stiffness would not do: that of a body with a crack is less from the start.
-        size = abs(self.force) if self.problem.body.displaced else abs(self.load)
-        self.largest_force = max(self.largest_force, size)
         if stop.force is not None and size < stop.force * self.largest_force:
             self._end_run(f"the force has fallen to {size / self.largest_force:.3g} of its largest")
         length = self.problem.cracks.length(self.phi) if stop.crack is not None else 0.0
