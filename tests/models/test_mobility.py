@@ -103,7 +103,7 @@ def test_linear_stability_takes_the_mobility_of_the_state():
 def test_memory_of_the_flux(simulate, dimensions, boundary, monkeypatch):
     """The estimate covers what the stepper allocates for the flux, up to padding and, in sweeps of its own, the blocks."""
     # Padding to whole blocks is a matter of the cache of the machine, and much of grids as small as these.
-    monkeypatch.setenv("PHASEFIELD_BLOCK_KIB", "256")
+    monkeypatch.setattr("phasefield.spectral.sweep.cache_block_bytes", lambda: 256 * 1024)
     cells = {1: 4096, 2: 400, 3: 48}[dimensions] if boundary == "no_flux" else 0
     estimates, measured = [], []
     for M in (1.0, "1 - 0.1*c"):

@@ -12,7 +12,7 @@ from stage_reference import DT, RATIO, cases, make_data
 import phasefield as pf
 from phasefield.backend import CpuBackend
 from phasefield.kernels.cell_map import cell_map
-from phasefield.registry import names
+from phasefield.registry import lookup, names
 from phasefield.scenario.space_time import parse_space_time, values_at
 from phasefield.spectral.grid import Axis, Grid
 from phasefield.stepping.forcing import Forcing
@@ -109,7 +109,7 @@ def test_mean_of_a_conserved_field_is_the_integral(simulate, scheme):
         assert not simulation.scenario.keeps_mean("c")
         simulation.advance()
         errors.append(abs(simulation.stepper.mean(0) - start - 0.15 * math.sin(4.0)))
-    order = pf.simulation.lookup("scheme", scheme).order
+    order = lookup("scheme", scheme).order
     assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15)
     # The left rectangle rule, the worst of them, is off by ½h times the change of s̄ at most.
     assert errors[1] <= 0.5 * (2.0 / 160) * 0.6
@@ -136,7 +136,7 @@ def test_linear_relaxation_under_a_source(simulate, scheme, step):
     forced = 0.2 * (lam * np.cos(omega * end) + omega * np.sin(omega * end)) / (lam**2 + omega**2)
     free = (0.7 - 0.2 * lam / (lam**2 + omega**2)) * np.exp(-lam * end)
     exact = (forced + free) * np.sin(2 * np.pi * x / length) + 0.1 / A * (1 - np.exp(-A * end))
-    order = pf.simulation.lookup("scheme", scheme).order
+    order = lookup("scheme", scheme).order
     tolerance = {1: 2e-2, 2: 1e-3, 4: 1e-6}[order] if step == 0.05 else {1: 5e-3, 2: 2e-4, 4: 2e-4}[order]
     error = np.abs(simulation.state["phi"] - exact).max()
     assert error < tolerance

@@ -103,6 +103,7 @@ NOTCHED = {
         "toughness": 2.7e-3,
         "length": 0.08,
         "young_modulus": 210.0,
+        "poisson_ratio": 0.3,
         "faces": {"y": {"low": "clamped", "high": {"displacement": {"x": 0.0, "y": 1.0}}}},
         "load": [[0, 0], [1, 8e-3]],
     },
@@ -156,7 +157,7 @@ CRACKS = {
         "output": {"fields": {"every": 1.0}},
     },
     # Ends before its first step: one frame, one row.
-    "begun": {**NOTCHED, "model": {**NOTCHED["model"], "coupling": {"most_passes": 1}}},
+    "begun": {**NOTCHED, "model": {**NOTCHED["model"], "minimisation": {"most_passes": 1}}},
 }
 
 
