@@ -77,11 +77,12 @@ class Anderson(Acceleration):
             return image
         residuals = [(g - p).reshape(-1) for p, g in zip(self._points, self._images, strict=True)]
         rows = [b - a for a, b in pairwise(residuals)]
-        matrix = np.array([[float(np.vdot(a, b)) for b in rows] for a in rows])
+        # Sums and not products of a BLAS, whose threads would spin beside ours and add up in an order of their own.
+        matrix = np.array([[float((a * b).sum()) for b in rows] for a in rows])
         matrix += REGULARISATION * np.trace(matrix) * np.eye(len(rows))
         if not matrix.any():
             return image
-        weights = np.linalg.solve(matrix, [float(np.vdot(a, residuals[-1])) for a in rows])
+        weights = np.linalg.solve(matrix, [float((a * residuals[-1]).sum()) for a in rows])
         result = image.copy()
         for weight, (before, after) in zip(weights, pairwise(self._images), strict=True):
             result -= weight * (after - before)
