@@ -39,7 +39,7 @@ def numbers(run: pf.Run) -> dict[str, float]:
 
 
 def tolerance_of(name: str) -> float:
-    """Alternate minimisation ends when φ changes by less than its tolerance: rounding decides where below that, and energies follow."""
+    """Alternate minimisation ends when φ changes by less than its tolerance: rounding decides where below that it ends."""
     loaded = pf.load_scenario(FOLDER / f"{name}.yaml", test=True)
     converged = loaded.model.evolution == "crack_growth" and loaded.model.damage_viscosity is None
     return 10.0 * loaded.settings.model.minimisation.tolerance if converged else TOLERANCE
