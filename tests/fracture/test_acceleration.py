@@ -90,6 +90,6 @@ def test_without_acceleration_the_image_is_next():
 
 def test_models_know_the_same_names():
     """`models` do not see the registry of `stepping`: their list is kept by hand."""
-    from phasefield.models.fracture import ACCELERATIONS
+    from phasefield.models.fracture_sections import ACCELERATIONS
 
     assert sorted(ACCELERATIONS) == sorted(names("acceleration"))
