@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -248,9 +249,12 @@ class CrackGrowth(Simulation):
     def _step(self, target: float) -> None:
         remaining = target - self.time
         wanted = self._size * self._ramp * self._taper()
-        size = remaining if wanted >= remaining * (1.0 - 1e-9) else wanted
-        # What is left is not to be a sliver.
-        size = 0.5 * remaining if wanted < remaining < 1.5 * wanted else size
+        size = min(wanted, remaining)
+        if wanted >= remaining * (1.0 - 1e-9):
+            size = remaining
+        elif remaining < 1.5 * wanted:
+            # What is left is not to be a sliver.
+            size = 0.5 * remaining
         while True:
             time = target if size >= remaining else self.time + size
             shortest = not self._adaptive or size <= self._smallest * (1.0 + 1e-9)
@@ -261,23 +265,27 @@ class CrackGrowth(Simulation):
                 self._end_run("the body is in two: no load makes its cracks take up the energy that is asked for")
                 return
             except (TooFar, NumericalError) as reason:
-                if shortest and self.problem.body.forced:
-                    text = f"{reason}; a body that breaks cannot carry given forces: prescribe displacements or the dissipation"
-                    raise NumericalError(text) from None
                 if shortest:
-                    forces = self.problem.body.forced and not self.problem.body.displaced
-                    hint = "; the forces may be more than the body can bear" if forces else ""
-                    if self.model.load.given_dissipation(self.phase):
-                        hint = "; the body may be in two, with nothing left to break: see model.stop"
-                    raise NumericalError(f"{reason}{hint}") from None
+                    raise NumericalError(f"{reason}{self._hint()}") from None
                 logger.info(
-                    "t = %g: a step of %g is tried again shorter (%s)", self.time, size, reason or "φ changes too much"
+                    "t = %g: a step of %g is tried again shorter (%s)",
+                    self.time,
+                    size,
+                    str(reason) or "φ changes too much",
                 )
                 self.counters.rejected_steps += 1
                 size = max(self._smallest, 0.25 * size)
         self._ramp = min(1.0, 2.0 * self._ramp)
         self.activity = ""
         self._accept(found, time, isinstance(control, GivenDissipation))
+
+    def _hint(self) -> str:
+        """Why there may be no equilibrium."""
+        if self.model.load.given_dissipation(self.phase):
+            return "; the body may be in two, with nothing left to break: see model.stop"
+        if self.problem.body.forced:
+            return "; a body that breaks cannot carry given forces: prescribe displacements or the dissipation"
+        return ""
 
     def _taper(self) -> float:
         """By how much steps of given dissipation are shorter where little force is left."""
@@ -341,15 +349,25 @@ class CrackGrowth(Simulation):
         self.time, self.phi, self.load, self.response = time, found.phi, found.load, found.response
         self.problem.damage.accept(self.load**2 * found.response.drive)
         self._follow()
-        # Trapezia of ∫ P ds + ∫ s dq.
-        self.balance.work += 0.5 * (force + self.force) * (self.load - load)
-        self.balance.work += 0.5 * (load + self.load) * (self.deflection - deflection)
+        self.balance.work += self._work(load, force, deflection)
         if not math.isfinite(self.energy):
             raise NumericalError(f"the energy is not finite at t = {time:g}")
         if self._adaptive:
             factor = min(max(WANTED_PASSES / max(found.passes, 1), SLOWEST), FASTEST)
             self._size = min(max(self._size * factor, self._smallest), self._largest)
         self._check_stop()
+
+    def _work(self, load: float, force: float, deflection: float) -> float:
+        """∫ P ds + ∫ s dq since a state: a trapezium, two where the load has changed its sign, at which bodies may be of
+        another stiffness; P and q are 0 there.
+        """
+        ends = [(load, force, deflection), (self.load, self.force, self.deflection)]
+        if load * self.load < 0.0:
+            ends.insert(1, (0.0, 0.0, 0.0))
+        return sum(
+            0.5 * (P + P_after) * (s_after - s) + 0.5 * (s + s_after) * (q_after - q)
+            for (s, P, q), (s_after, P_after, q_after) in pairwise(ends)
+        )
 
     def _follow(self) -> None:
         """Forces and energies of the present state."""

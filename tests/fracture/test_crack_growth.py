@@ -149,6 +149,38 @@ def test_forces_beyond_the_strength_of_a_body_are_said(simulate):
     assert simulation.history_row()["load"] == pytest.approx(0.5 * simulation.time)
 
 
+def test_what_cannot_dissipate_is_not_blamed_on_the_forces(simulate):
+    """A body that is broken everywhere, under tractions and a given dissipation."""
+    faces = {"y": {"low": "clamped", "high": {"traction": {"y": 10.0}}}}
+    data = plate(crack=0.0, faces=faces, load=[{"until": 1.0, "dissipation": 1.0}], section={"initial": {"phi": 1.0}})
+    with pytest.raises(NumericalError, match="the body may be in two, with nothing left to break") as found:
+        simulate(data).advance()
+    assert "prescribe displacements" not in str(found.value)
+
+
+def test_equal_steps_stay_equal(simulate):
+    """The last step before a corner is longer than the others by rounding, and yet one step."""
+    found = rows(simulate(plate(load=[[0, 0], [1, 0.01], [2, 0.0]], section={"time": {"end": 2.0, "step": 0.1}})))
+    assert found["time"].size == 21
+    np.testing.assert_allclose(found["step_size"][1:], 0.1, rtol=1e-12)
+
+
+def test_work_of_a_step_through_zero(simulate):
+    """A closed crack is stiffer than an open one: work is a trapezium on either side."""
+    data = plate(split="spectral", load=[{"until": 1.0, "factor": 0.005}, {"until": 2.0, "factor": -0.006}])
+    data["time"] = {"end": 2.0, "step": 0.25}
+    found = rows(simulate(data))
+    across = np.flatnonzero(found["load"][1:] * found["load"][:-1] < 0.0)
+    assert across.size == 1
+    before, after = int(across[0]), int(across[0]) + 1
+    work = 0.5 * (found["force"] * found["load"])
+    stiffness = found["force"] / np.where(found["load"] == 0.0, 1.0, found["load"])
+    assert stiffness[after] > 1.2 * stiffness[before]
+    assert found["work"][after] - found["work"][before] == pytest.approx(work[after] - work[before], rel=1e-12)
+    energy = found["energy_elastic"] + found["dissipated"]
+    np.testing.assert_allclose(found["work"], energy, rtol=0, atol=1e-5 * energy.max())
+
+
 def test_cyclic_loads(simulate):
     """Unloading leaves φ as it is and follows the straight line of a softer body; the second loading goes on where it stopped."""
     load = [[0, 0], [1, 0.12], [2, 0.0], [3, 0.12], [4, 0.14]]
