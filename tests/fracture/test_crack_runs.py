@@ -254,6 +254,28 @@ def test_jumps_are_no_balance_but_release_is_bounded(tmp_path):
     assert run.history["released"][-1] > 0.0
 
 
+def test_a_jump_hides_nothing_that_comes_after_it(tmp_path):
+    """Energy that appears or is lost while the load goes back, after a jump that has released much more."""
+    data = plate(load=[[0, 0], [1, 0.2], [1.5, 0.1]], crack=0.5, section={"time": {"end": 1.5, "step": 0.02}})
+    run = pf.run(data, output=tmp_path / "run", threads=1)
+    history = run.history
+    assert pf.verify(run).passed
+    assert float(history["jumps"][-1]) == float(history["jumps"][-10]) >= 1.0
+    amount = 0.02 * float(np.abs(history["work"]).max())
+    assert history["released"][-1] > 2.0 * amount
+
+    def change(sign: float):
+        def at_the_end(file):
+            file["history/released"][-5:] = np.asarray(file["history/released"][-5:]) + sign * amount
+
+        return at_the_end
+
+    gained = tampered(run, tmp_path / "gained", change(-1.0))
+    assert {n for n, state in states(gained).items() if state == FAIL} == {"energy bound", "energy balance"}
+    lost = tampered(run, tmp_path / "lost", change(1.0))
+    assert {n for n, state in states(lost).items() if state == FAIL} == {"energy balance"}
+
+
 @pytest.mark.parametrize(
     ("changes", "missing"),
     [({"split": "hybrid"}, "energy balance"), ({"irreversibility": "history"}, "energy balance")],
