@@ -82,6 +82,10 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     warnings = []
     if cells < WARNED * (1.0 - 1e-9):
         warnings.append(f"ℓ is only {cells:.3g} cells: energies of cracks depend on the grid below {WARNED:g}")
+    if p.length > max(axis.length for axis in loaded.grid.axes):
+        warnings.append(f"ℓ = {p.length:g} is longer than the body: no crack fits into it")
+    if not (body.displaced or body.forced):
+        warnings.append("the load has nothing to multiply: no displacement, force, mean strain or mean stress is given")
     notched = initial.any() or cracks.solid is not None
     if not notched and model.load.any_dissipation and p.dissipation == "AT1":
         warnings.append(

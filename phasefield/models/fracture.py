@@ -295,6 +295,7 @@ class Fracture(Model):
             text = str(error)
             if text.startswith("model."):
                 raise
+            text = text.removeprefix("held_values: ")
             raise InputError(f"model.{text}" if text.startswith("faces") else f"model.supports: {text}") from None
         return body, damage
 

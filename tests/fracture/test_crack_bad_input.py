@@ -196,7 +196,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "a support that contradicts a face": (
         "split: none",
         "supports: [{from: [0, 0], to: [1, 0], displacement: {y: 0.5}}]",
-        "a.yaml:9: model.supports: held_values: some nodes lie on a face that prescribes another displacement for them",
+        "a.yaml:9: model.supports: some nodes lie on a face that prescribes another displacement for them",
     ),
     "a support with a misspelt key": (
         "split: none",
@@ -473,6 +473,20 @@ def test_a_length_below_four_cells_is_a_warning(workplace):
     code, out, _ = call("check", "a.yaml")
     assert code == 0
     assert "ℓ is only 3 cells" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning"),
+    [
+        ("length: 4.0", "length: 400.0", "is longer than the body"),
+        ("{displacement: {x: 0.0, y: 1.0}}", "clamped", "the load has nothing to multiply"),
+    ],
+)
+def test_what_can_run_and_is_hardly_meant_is_a_warning(workplace, old, new, warning):
+    (workplace / "a.yaml").write_text(changed(old, new))
+    code, out, _ = call("check", "a.yaml")
+    assert code == 0
+    assert warning in " ".join(out.split())
 
 
 def _show() -> None:
