@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from phasefield.backend import available_threads
 from phasefield.errors import InputError, NumericalError
+from phasefield.mechanics.crack_balance import Balance, CrackCounters, work
 from phasefield.mechanics.crack_loading import Start
 from phasefield.mechanics.cracked_body import Response
 from phasefield.models.fracture import Fracture
@@ -51,41 +51,6 @@ FIRST_DISSIPATION = 1.0 / 64.0
 TAPER, LAST_DISSIPATION = 4.0, 1.0 / 8.0
 # Without other wishes, steps are this share of the run, and at least this share of the first.
 FIRST_SHARE, SMALLEST_SHARE = 0.02, 1.0 / 16.0
-
-
-@dataclass
-class CrackCounters:
-    """What happened since the start."""
-
-    steps: int = 0
-    rejected_steps: int = 0
-    jumps: int = 0
-    passes: int = 0
-    elastic_iterations: int = 0
-    damage_iterations: int = 0
-    taken_back: int = 0
-    healing: float = 0.0
-
-
-@dataclass
-class Balance:
-    """Energies: work of the loads, elastic energy, energy of cracks with its parts, and what these were at the start."""
-
-    work: float = 0.0
-    elastic: float = 0.0
-    local: float = 0.0
-    gradient: float = 0.0
-    first_elastic: float = 0.0
-    first_cracks: float = 0.0
-
-    @property
-    def cracks(self) -> float:
-        return self.local + self.gradient
-
-    @property
-    def released(self) -> float:
-        """W − ΔE − ΔD: what neither the body nor its cracks have, because it went at once."""
-        return self.work - (self.elastic - self.first_elastic) - (self.cracks - self.first_cracks)
 
 
 class CrackGrowth(Simulation):
@@ -338,7 +303,7 @@ class CrackGrowth(Simulation):
 
     def _accept(self, found: Equilibrium, time: float, given_dissipation: bool) -> None:
         counters, change = self.counters, found.phi - self.phi
-        load, force, deflection = self.load, self.force, self.deflection
+        before = (self.load, self.force, self.deflection)
         counters.steps += 1
         counters.jumps += int(not given_dissipation and float(change.max()) > LARGEST_CHANGE)
         counters.healing = max(counters.healing, -float(change.min()))
@@ -349,25 +314,13 @@ class CrackGrowth(Simulation):
         self.time, self.phi, self.load, self.response = time, found.phi, found.load, found.response
         self.problem.damage.accept(self.load**2 * found.response.drive)
         self._follow()
-        self.balance.work += self._work(load, force, deflection)
+        self.balance.work += work(before, (self.load, self.force, self.deflection))
         if not math.isfinite(self.energy):
             raise NumericalError(f"the energy is not finite at t = {time:g}")
         if self._adaptive:
             factor = min(max(WANTED_PASSES / max(found.passes, 1), SLOWEST), FASTEST)
             self._size = min(max(self._size * factor, self._smallest), self._largest)
         self._check_stop()
-
-    def _work(self, load: float, force: float, deflection: float) -> float:
-        """∫ P ds + ∫ s dq since a state: a trapezium, two where the load has changed its sign, at which bodies may be of
-        another stiffness; P and q are 0 there.
-        """
-        ends = [(load, force, deflection), (self.load, self.force, self.deflection)]
-        if load * self.load < 0.0:
-            ends.insert(1, (0.0, 0.0, 0.0))
-        return sum(
-            0.5 * (P + P_after) * (s_after - s) + 0.5 * (s + s_after) * (q_after - q)
-            for (s, P, q), (s_after, P_after, q_after) in pairwise(ends)
-        )
 
     def _follow(self) -> None:
         """Forces and energies of the present state."""
