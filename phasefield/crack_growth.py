@@ -320,7 +320,7 @@ class CrackGrowth(Simulation):
         if self._adaptive:
             factor = min(max(WANTED_PASSES / max(found.passes, 1), SLOWEST), FASTEST)
             self._size = min(max(self._size * factor, self._smallest), self._largest)
-        self._check_stop()
+        self._check_stop(grown=float(change.max()) > 0.0)
 
     def _follow(self) -> None:
         """Forces and energies of the present state."""
@@ -330,15 +330,15 @@ class CrackGrowth(Simulation):
         self.balance.elastic = scale**2 * response.energy
         self.balance.local, self.balance.gradient = self.problem.cracks.energies(self.phi)
 
-    def _check_stop(self) -> None:
-        """End the run where the scenario says that enough has broken."""
+    def _check_stop(self, grown: bool) -> None:
+        """End the run where the scenario says that enough has broken; a force that falls while nothing breaks is unloading."""
         stop = self.model.parameters.stop
         # Stiffness would not do: that of a body with a crack is less from the start.
         size = self._force_left()
         self.largest_force = max(self.largest_force, size)
         if stop is None:
             return
-        if stop.force is not None and size < stop.force * self.largest_force:
+        if grown and stop.force is not None and size < stop.force * self.largest_force:
             self._end_run(f"the force has fallen to {size / self.largest_force:.3g} of its largest")
         length = self.problem.cracks.length(self.phi) if stop.crack is not None else 0.0
         if stop.crack is not None and length > stop.crack:

@@ -246,6 +246,8 @@ def _run_in(folder: Path, simulation: Simulation, reporter: Reporter | None, beg
         if outcome != "finished":
             logger.error("%s: %s", outcome, status.get("reason", "unexpected error"))
         status |= {"status": outcome, "time": simulation.time, "steps": simulation.steps}
+        if simulation.stopped:
+            status["stopped"] = simulation.stopped
         status |= {"seconds_to_first_step": first_step, "seconds": time.perf_counter() - began, **provenance.at_end()}
         _write_status(folder, status)
         _finish(file, simulation, history, frames, regime)

@@ -89,6 +89,8 @@ def print_run(run: Run, figures: list[Path]) -> None:
     print(
         f"{status['steps']} steps, {status['seconds']:.1f} s ({status['seconds_to_first_step']:.1f} s to the first step)"
     )
+    if "stopped" in status:
+        print(f"ended at t = {status['time']:.6g}: {status['stopped']}")
     for path in (run.file, *figures):
         print(f"wrote {path}")
 

@@ -104,7 +104,12 @@ class Reversible(Bounds):
 
 @register("irreversibility", "penalty")
 class Penalty(Bounds):
-    """½γ⟨φₙ − φ⟩₊² with γ of the model for a relative tolerance, 0.01 unless told."""
+    """½γ⟨φₙ − φ⟩₊² with γ of the model for a relative tolerance, 0.01 unless told.
+
+    φₙ is that of the last step, so that what heals adds up over the steps; the energy of the penalty is no part of any balance.
+    """
+
+    variational: ClassVar[bool] = False
 
     def __init__(self, cracks: CrackEnergy, tolerance: float = 0.01):
         super().__init__(cracks)

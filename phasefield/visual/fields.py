@@ -11,6 +11,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from phasefield.analysis.interface import flat_interface
 from phasefield.errors import InputError, unknown
+from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.visual.crack_curves import crack_measure
 from phasefield.visual.paths import driven
@@ -147,6 +148,10 @@ def box(run: Run) -> dict[str, float]:
     return {a: float(data[a].values[0] + data[a].values[-1]) for a in axes}
 
 
+# Empty cells, beside white for whole material.
+VOID = (0.72, 0.72, 0.72, 1.0)
+
+
 def draw_frames(
     figure: FigureBase,
     run: Run,
@@ -184,11 +189,14 @@ def draw_frames(
             len(planes), len(indices), squeeze=False, sharey="row", height_ratios=[_height(lengths, p) for p in planes]
         )
     mappable: Any = None
+    voids = _voids(run) if name == "phi" and len(lengths) == 2 else None
     for row, plane in enumerate(planes):
         for column, index in enumerate(indices):
             axes = grid[row, column]
             extent = (0.0, lengths[plane[0]], 0.0, lengths[plane[1]])
             mappable = axes.imshow(images[plane, index], origin="lower", extent=extent, aspect="equal", **options)
+            if voids is not None:
+                axes.imshow(voids, origin="lower", extent=extent, aspect="equal")
             axes.locator_params(nbins=4)
             if not upright or column == len(indices) - 1:
                 axes.set_xlabel(plane[0])
@@ -200,6 +208,19 @@ def draw_frames(
         figure.colorbar(mappable, ax=grid, label=_label(run, name), shrink=0.9, pad=0.015, aspect=25)
     else:
         palette.legend(grid[0, -1], present)
+
+
+def _voids(run: Run) -> np.ndarray | None:
+    """Empty cells of a body that cracks in grey, the others transparent, (ny, nx, 4); None where there are none."""
+    scenario = scenario_of(run)
+    if not isinstance(scenario.model, Fracture):
+        return None
+    solid = scenario.model.material(scenario.grid, scenario.folder).solid
+    if solid.all():
+        return None
+    picture = np.zeros((*solid.shape, 4))
+    picture[~solid] = VOID
+    return picture
 
 
 def _composites(
