@@ -61,6 +61,7 @@ CASES = {
     "AT2 void": Case(dissipation="AT2", notch="void"),
     "AT1 void": Case(notch="void"),
     "AT2 134 displacement": Case(cells=134, dissipation="AT2", control="displacement"),
+    "AT2 134 displacement plain": Case(cells=134, dissipation="AT2", control="displacement", acceleration="none"),
     "AT2 134 void displacement": Case(cells=134, dissipation="AT2", notch="void", control="displacement"),
     # The rule bounds nothing: a notch of φ = 1 would heal.
     "AT2 134 void history": Case(
