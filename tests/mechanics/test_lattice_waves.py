@@ -215,6 +215,19 @@ def test_waves_allow_the_step_of_the_shortest_edge(spacing, nu, scheme):
 
 
 @every_scheme
+@pytest.mark.parametrize("hourglass", [0.0, 1.0, 3.0])
+def test_no_wave_is_faster_than_the_limit_allows(scheme, hourglass):
+    """Not even for c = 3, where √(λ+2μ)/h is not the largest: random wave vectors, with ν from −0.9 to 0.49."""
+    random = np.random.default_rng(7)
+    for nu in (-0.9, -0.4, 0.3, 0.49):
+        for spacing in SIZES:
+            lame = lame_of(nu)
+            k = random.uniform(0.0, np.pi, (2000, len(spacing))) / spacing
+            omega = frequencies(k, spacing, lame, SHEAR, DENSITY, scheme, hourglass)
+            assert 2.0 / omega.max() >= wave_limit(spacing, lame, SHEAR, DENSITY, scheme, hourglass)
+
+
+@every_scheme
 @pytest.mark.parametrize("nu", RATIOS)
 @pytest.mark.parametrize("d", [2, 3])
 def test_a_free_square_or_cubic_element_swells(d, nu, scheme):
