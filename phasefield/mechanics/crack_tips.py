@@ -109,11 +109,7 @@ def crack_angle(phi: np.ndarray, grid: Grid, notch: np.ndarray, prominence: floa
     ends = [arm for arm in bones.arms if arm.crack == 0 and not arm.children]
     if not ends:
         raise InputError(f"no crack has grown by {prominence:g} from the notch")
-    numbers, points = max((bones.line(arm) for arm in ends), key=lambda line: int(line[0][-1]))
-    # The last slices are not complete.
-    points = points[numbers < numbers[-1] - 1]
-    if not len(points):
-        raise InputError("the crack is too short for a direction")
+    _, points = max((bones.line(arm) for arm in ends), key=lambda line: int(line[0][-1]))
     start = bones.origin(0, points[0])
     if reach is not None:
         points = points[np.hypot(*(points - start).T) <= reach]
