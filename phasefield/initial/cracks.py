@@ -17,6 +17,7 @@ included. Every cell has the whole value `inside`; there is no ½ on edges, with
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -37,12 +38,13 @@ class _Crack(Shape):
     other: ClassVar[str]
     thickness: Positive | None = Field(None, description="distance of the two faces; default: one layer of cells")
 
+    @abstractmethod
     def _gaps(self, grid: Grid, where: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields for every periodic image the distance beyond the rim, negative within, and n·(x − p)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _normal(self) -> np.ndarray:
-        raise NotImplementedError
+        """The unit normal n of the crack, its last component that is not zero positive."""
 
     def distance(self, grid: Grid, where: str) -> np.ndarray:
         need_dimensions(grid, self.dimensions, where, self.other)
