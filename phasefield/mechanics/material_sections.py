@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,7 @@ from phasefield.errors import InputError
 from phasefield.initial.base import NonNegative, Number, Spec
 from phasefield.initial.files import FileData
 from phasefield.initial.formulas import checked_formula, formula_values
-from phasefield.initial.placement import MOST_BODIES, place_balls, random_radii
+from phasefield.initial.placement import MOST_BODIES, Balls, place_balls, random_radii
 from phasefield.initial.shapes import Bodies, covered
 from phasefield.mechanics.stiffness import Section, complaint
 from phasefield.spectral.grid import Grid
@@ -142,10 +143,25 @@ class RandomSection(Spec):
             raise InputError(
                 f"{place}.shape: a {self.shape} needs a {dimensions}-dimensional grid, this one has {grid.dimensions}"
             )
-        small, large = self.radius if isinstance(self.radius, tuple) else (self.radius, self.radius)
+        radius = self.radius if isinstance(self.radius, tuple) else (self.radius, self.radius)
         stream = f"region:{name}"
-        radii = random_radii(small, large, self.fraction, self.count, grid, self.seed, stream, place)
-        return place_balls(grid, radii, self.gap, self.seed, stream, place).cells(grid)
+        return _placed(grid, radius, self.fraction, self.count, self.gap, self.seed, stream, place).cells(grid)
+
+
+@lru_cache(maxsize=8)
+def _placed(
+    grid: Grid,
+    radius: tuple[float, float],
+    fraction: float | None,
+    count: int | None,
+    gap: float,
+    seed: int,
+    stream: str,
+    place: str,
+) -> Balls:
+    """Kept: dense packings take seconds, and a run, its checks and its pictures each make their own material."""
+    radii = random_radii(*radius, fraction, count, grid, seed, stream, place)
+    return place_balls(grid, radii, gap, seed, stream, place)
 
 
 class Region(Spec):

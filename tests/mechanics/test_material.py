@@ -6,6 +6,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from phasefield.errors import InputError
+from phasefield.initial.placement import place_balls
+from phasefield.mechanics import material_sections
 from phasefield.mechanics.material import material_of
 from phasefield.mechanics.material_sections import MaterialSection
 from phasefield.models.base import Strict
@@ -150,6 +152,23 @@ def test_random_regions():
     assert (other.region != body.region).any()
     spheres = material(region(random={"shape": "sphere", "radius": 0.2, "count": 2}, void=True), on=SPACE)
     assert 1 - spheres.solid.mean() == pytest.approx(2 * 4 / 3 * np.pi * 0.008 / SPACE.volume, rel=0.15)
+
+
+def test_bodies_are_placed_once(monkeypatch):
+    """For every section with the same numbers, such as those of a run, its checks and its pictures."""
+    placed = []
+
+    def place(*arguments):
+        placed.append(arguments)
+        return place_balls(*arguments)
+
+    monkeypatch.setattr(material_sections, "place_balls", place)
+    random = {"shape": "disc", "radius": 0.05, "fraction": 0.2, "seed": 5}
+    first, second = (material(region("once", random=random, void=True)) for _ in range(2))
+    assert (first.solid == second.solid).all()
+    assert len(placed) == 1
+    material(region("once", random={**random, "gap": 0.01}, void=True))
+    assert len(placed) == 2
 
 
 # sections
