@@ -67,10 +67,6 @@ class CrackedBody(ABC):
         """The equilibrium with the degradation g (*grid.shape) under s = sign, from that of a damage nearby."""
 
     @abstractmethod
-    def record_names(self) -> tuple[str, ...]:
-        """Names of `Response.records`."""
-
-    @abstractmethod
     def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
         """Displacement, strain and stress at the centres of cells, by names such as `stress_xy`, at |s| = scale."""
 
@@ -158,10 +154,6 @@ class PeriodicBody(CrackedBody):
             iterations=iterations,
             solution=solution,
         )
-
-    def record_names(self) -> tuple[str, ...]:
-        d = self.grid.dimensions
-        return tuple(f"mean_{n}" for kind in ("strain", "stress") for n in component_names(kind, d))
 
     def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
         solution, d = response.solution, self.grid.dimensions
@@ -260,12 +252,6 @@ class FacedBody(CrackedBody):
             iterations=iterations,
             solution=solution,
         )
-
-    def record_names(self) -> tuple[str, ...]:
-        faces = [f"{AXIS_NAMES[a]}_{end}" for a in range(self.grid.dimensions) for end in ("low", "high")]
-        if self._solver.loads.held.any():
-            faces.append("held")
-        return tuple(f"reaction_{face}_{AXIS_NAMES[c]}" for face in faces for c in range(self.grid.dimensions))
 
     def fields(self, response: Response, scale: float) -> dict[str, np.ndarray]:
         solution, d = response.solution, self.grid.dimensions
