@@ -221,8 +221,8 @@ class Spectral(Split):
 class Hybrid(NoSplit):
     """σ = g C:ε with the ψ⁺ and ψ⁻ of the spectral split: linear and fast, but no energy decreases.
 
-    Where ψ⁺ < ψ⁻ cracks are closed and the body is whole again: `closed` tells where the caller has to put g = 1, from the strain
-    of the pass before, so that the stress stays linear.
+    Cracks do not close: broken cells have lost their stiffness under pressure too, and faces of cracks go through each other. The
+    condition of the source against that, g = 1 where ψ⁺ < ψ⁻, is left out.
     """
 
     name = "hybrid"
@@ -241,10 +241,6 @@ class Hybrid(NoSplit):
     def stored(self, plus: np.ndarray, minus: np.ndarray, g: np.ndarray) -> np.ndarray:
         """g(ψ⁺ + ψ⁻), which is not the energy that drives the damage."""
         return g * (plus + minus)
-
-    def closed(self, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-        """Where ψ⁺ < ψ⁻, of what `stress` gives."""
-        return plus < minus
 
 
 def make_split(

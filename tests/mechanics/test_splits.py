@@ -264,13 +264,18 @@ def test_constants_may_differ_from_cell_to_cell(example):
         np.testing.assert_allclose(found, expected[..., part], rtol=1e-12, atol=1e-14)
 
 
-def test_hybrid_tells_where_cracks_are_closed():
-    strain = np.array([[0.1, -0.1, 0.1], [0.0, 0.0, -0.3], [0.0, 0.0, 0.0]])
+def test_hybrid_does_not_close_cracks():
+    """σ = gCε under pressure too, where ψ⁺ = 0."""
+    strain = np.array([[0.1, -0.1, -0.1], [0.0, 0.0, -0.3], [0.0, 0.0, 0.0]])
     split = make_split("hybrid", LAME, SHEAR, 2)
     assert not split.variational
     assert split.linear
-    plus, minus = split.energies(strain)
-    assert split.closed(plus, minus).tolist() == [False, True, True]
+    stress, plus, minus = np.empty((3, 3)), np.empty(3), np.empty(3)
+    split.stress(strain, np.full(3, 0.01), stress, plus, minus)
+    elastic = np.array([[LAME + 2 * SHEAR, LAME, 0], [LAME, LAME + 2 * SHEAR, 0], [0, 0, 2 * SHEAR]])
+    np.testing.assert_allclose(stress, 0.01 * elastic @ strain, rtol=1e-12, atol=1e-14)
+    assert plus[0] > 0.0
+    assert (plus[1:] == 0.0).all()
 
 
 @pytest.mark.parametrize(
