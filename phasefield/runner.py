@@ -81,8 +81,8 @@ class _Frames:
         state = simulation.state
         state |= simulation.derived([n for n in self._names if n not in state])
         self._file.append(simulation.time, simulation.steps, {n: state[n] for n in self._names})
-        if self.spectrum is not None and isinstance(simulation, GradientFlow):
-            self.spectrum.sample(simulation)
+        if self.spectrum is not None:
+            self.spectrum.sample()
         self._history.flush()
         self.last_time = simulation.time
 
@@ -285,8 +285,8 @@ def _finish(
     history.writer.flush()
     if frames.last_time != simulation.time:
         frames.observe(simulation)
-    if frames.spectrum is not None and isinstance(simulation, GradientFlow):
-        file.write_group("spectrum", frames.spectrum.datasets(simulation.split.names), {})
+    if frames.spectrum is not None:
+        file.write_group("spectrum", frames.spectrum.datasets(), {})
     if regime is not None:
         file.write_group("growth", regime.datasets(), regime.attributes())
 

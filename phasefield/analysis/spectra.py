@@ -26,6 +26,7 @@ class StructureFactor:
     """Shell averages of |ĉ_k|² over all modes; shells are as wide as the smallest wavenumber of the longest axis."""
 
     def __init__(self, simulation: GradientFlow):
+        self._simulation = simulation
         lengths = [a.length for a in simulation.grid.axes]
         spacings = [a.spacing for a in simulation.grid.axes]
         self.width = 2.0 * math.pi / max(lengths)
@@ -38,8 +39,9 @@ class StructureFactor:
     def wavenumber(self) -> np.ndarray:
         return self.width * np.arange(self.shells)
 
-    def sample(self, simulation: GradientFlow) -> None:
+    def sample(self) -> None:
         """Add the spectrum of the present state: rows (field, shell)."""
+        simulation = self._simulation
         stepper, modes = simulation.stepper, simulation.stepper.modes
         view = simulation.sweep.real_view(stepper.state_hat)
         rows = []
@@ -53,7 +55,7 @@ class StructureFactor:
         self.times.append(simulation.time)
         self.power.append(np.array(rows))
 
-    def datasets(self, names: tuple[str, ...]) -> dict[str, Any]:
+    def datasets(self) -> dict[str, Any]:
         """The group `/spectrum` of the fields file."""
         power = np.array(self.power)
         result: dict[str, Any] = {
@@ -61,7 +63,7 @@ class StructureFactor:
             "wavenumber": (("wavenumber",), self.wavenumber, {"units": "1", "long_name": "shell centre |k|"}),
             "modes": (("wavenumber",), self.count, {"long_name": "modes per shell"}),
         }
-        for q, name in enumerate(names):
+        for q, name in enumerate(self._simulation.split.names):
             text = f"mean of |{name}_k|² over the modes of a shell"
             result[f"power_{name}"] = (("time", "wavenumber"), power[:, q], {"long_name": text})
         return result
