@@ -1,4 +1,4 @@
-"""The command line in this process, a small good scenario, and a look at what lies on disk."""
+"""The command line in this process, a small good scenario, what a complaint looks like, and a look at what lies on disk."""
 
 from __future__ import annotations
 
@@ -46,3 +46,22 @@ def call(*arguments: str) -> tuple[int, str, str]:
     finally:
         sys.argv = before
     return int(end.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def check_complaint(code: int, out: str, err: str, message: str) -> None:
+    """Exit code 2, and on standard error one line that begins with `message`."""
+    assert err.startswith(f"phasefield: error: {message}"), err
+    assert len(err.splitlines()) == 1, err
+    assert code == 2
+    assert out == ""
+    for technical in (
+        "Traceback",
+        "pydantic",
+        "Input should",
+        "Section",
+        "{text}",
+        "function-",
+        "validation error",
+        "tagged",
+    ):
+        assert technical not in err

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from command_line import GOOD, call, contents
+from command_line import GOOD, call, check_complaint, contents
 
 # (old text, new text, the message after "phasefield: error: "); old text "" appends, None replaces the whole file.
 FILES: dict[str, tuple[str | None, str, str]] = {
@@ -1036,24 +1036,6 @@ def changed(old: str | None, new: str) -> str:
         return new
     assert old in GOOD
     return GOOD.replace(old, new, 1)
-
-
-def check_complaint(code: int, out: str, err: str, message: str) -> None:
-    """Exit code 2, and on standard error one line that begins with `message`."""
-    assert err.startswith(f"phasefield: error: {message}"), err
-    assert len(err.splitlines()) == 1, err
-    assert code == 2
-    assert out == ""
-    for technical in (
-        "Traceback",
-        "pydantic",
-        "Input should",
-        "StepSection",
-        "{text}",
-        "function-",
-        "validation error",
-    ):
-        assert technical not in err
 
 
 @pytest.mark.parametrize("case", FILES)

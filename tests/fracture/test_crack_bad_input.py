@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from command_line import call, contents
+from command_line import call, check_complaint, contents
 
 GOOD = """\
 title: A plate with a crack
@@ -392,24 +392,6 @@ CASES: dict[str, tuple[str, str, str]] = {
 def changed(old: str, new: str) -> str:
     assert old in GOOD, old
     return GOOD.replace(old, new, 1)
-
-
-def check_complaint(code: int, out: str, err: str, message: str) -> None:
-    assert err.startswith(f"phasefield: error: {message}"), err
-    assert len(err.splitlines()) == 1, err
-    assert code == 2
-    assert out == ""
-    for technical in (
-        "Traceback",
-        "pydantic",
-        "Input should",
-        "Section",
-        "{text}",
-        "function-",
-        "validation error",
-        "tagged",
-    ):
-        assert technical not in err
 
 
 @pytest.fixture
