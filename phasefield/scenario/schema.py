@@ -322,7 +322,7 @@ class VerifySection(Strict):
     )
     strip: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=False,
-        description="energy release rate ½E′ε̄²H of a running crack in a periodic strip, against that of a crack",
+        description="energy release rate of a running crack in a periodic strip, against what breaks a column of its cells",
     )
     band_profile: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=False,
