@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from phasefield.backend import available_threads
+from phasefield.energy.fracture import check_resolution
 from phasefield.errors import InputError, NumericalError
 from phasefield.mechanics.crack_balance import Balance, CrackCounters, work
 from phasefield.mechanics.crack_loading import Start
@@ -71,6 +72,8 @@ class CrackGrowth(Simulation):
         self.end, self.time = float(settings.time.end), 0.0
         self._threads = available_threads() if threads is None else threads
         body, damage = self.model.built(scenario, self._threads)
+        if coarse := check_resolution(self.grid, self.model.parameters.length):
+            logger.warning("%s", coarse)
         self.problem = CrackProblem(body, damage)
         how = self.model.parameters.minimisation
         self.acceleration: Acceleration = lookup("acceleration", how.acceleration)(how.depth, how.relaxation)

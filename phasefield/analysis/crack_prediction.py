@@ -9,7 +9,7 @@ import numpy as np
 
 from phasefield.analysis.homogeneous_damage import damage_stability
 from phasefield.analysis.modes import NotApplicable
-from phasefield.energy.fracture import WARNED, CrackEnergy, HomogeneousResponse
+from phasefield.energy.fracture import CrackEnergy, HomogeneousResponse, check_resolution
 from phasefield.errors import InputError
 from phasefield.models.fracture import Fracture
 from phasefield.scenario import LoadedScenario
@@ -80,8 +80,8 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
         frames = 1 + math.ceil(settings.time.end / every - 1e-9)
     cells = p.length / max(loaded.grid.spacing)
     warnings = []
-    if cells < WARNED * (1.0 - 1e-9):
-        warnings.append(f"ℓ is only {cells:.3g} cells: energies of cracks depend on the grid below {WARNED:g}")
+    if coarse := check_resolution(loaded.grid, p.length):
+        warnings.append(coarse)
     if p.length > max(axis.length for axis in loaded.grid.axes):
         warnings.append(f"ℓ = {p.length:g} is longer than the body: no crack fits into it")
     if not (body.displaced or body.forced):

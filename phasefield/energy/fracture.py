@@ -16,7 +16,6 @@ K. Pham, H. Amor, J.-J. Marigo, C. Maurini, Int. J. Damage Mech. 20 (2011) 618, 
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ from phasefield.energy.term import State, Term
 from phasefield.errors import InputError
 from phasefield.registry import lookup, register
 from phasefield.spectral.grid import Grid
-
-logger = logging.getLogger(__name__)
 
 # Cells per ℓ below which a crack is not resolved at all, and below which the user is told.
 REFUSED, WARNED = 2.0, 4.0
@@ -189,8 +186,7 @@ class CrackEnergy:
         face_mean: of κ between cells of different toughness, see `energy.gradient`.
 
     Raises:
-        InputError: Gc or ℓ that is not positive, ℓ below two cells, arrays of another shape. A warning is logged below four
-            cells.
+        InputError: Gc or ℓ that is not positive, ℓ below two cells, arrays of another shape.
     """
 
     def __init__(
@@ -261,11 +257,11 @@ class CrackEnergy:
         return np.broadcast_to(self.model.penalty(self.toughness, self.ell, tolerance), self.grid.shape)
 
 
-def check_resolution(grid: Grid, ell: float) -> None:
-    """Refuses an ℓ of fewer than two cells along any axis, warns below four.
+def check_resolution(grid: Grid, ell: float) -> str:
+    """What to tell the user of an ℓ of fewer than four cells along any axis; nothing from four on.
 
     Raises:
-        InputError: ℓ is too short or not positive.
+        InputError: ℓ is below two cells or not positive.
     """
     if not (ell > 0.0 and np.isfinite(ell)):
         raise InputError(f"the length ℓ must be finite and greater than 0, got {ell:g}")
@@ -274,8 +270,8 @@ def check_resolution(grid: Grid, ell: float) -> None:
     message = f"ℓ = {ell:g} is {cells:.3g} cells of {widest.spacing:.4g} along {widest.name}"
     if cells < REFUSED * (1.0 - _ROUNDING):
         raise InputError(f"{message}: cracks need at least {REFUSED:g}, better {WARNED:g}")
-    if cells < WARNED * (1.0 - _ROUNDING):
-        logger.warning("%s: the energy of cracks depends on the grid below %g", message, WARNED)
+    well = cells >= WARNED * (1.0 - _ROUNDING)
+    return "" if well else f"{message}: the energy of cracks depends on the grid below {WARNED:g}"
 
 
 @dataclass(frozen=True)

@@ -452,9 +452,9 @@ def test_the_scenario_that_is_changed_is_good(workplace):
 
 def test_a_length_below_four_cells_is_a_warning(workplace):
     (workplace / "a.yaml").write_text(changed("length: 4.0", "length: 3.0"))
-    code, out, _ = call("check", "a.yaml")
-    assert code == 0
-    assert "ℓ is only 3 cells" in " ".join(out.split())
+    code, out, err = call("check", "a.yaml")
+    assert (code, err) == (0, "")
+    assert "warning: ℓ = 3 is 3 cells of 1 along x" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(

@@ -383,8 +383,8 @@ def line_of(path: str, text: str) -> int:
 def test_check_says_what_theory_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, plate(length=3.0))
-    code, out, _ = call("check", path)
-    assert code == 0
+    code, out, err = call("check", path)
+    assert (code, err) == (0, "")
     text = " ".join(out.split())
     strength = np.sqrt(3 * E * GC / (8 * 3.0))
     assert f"{strength:.6g} of a bar under tension" in text
@@ -392,9 +392,16 @@ def test_check_says_what_theory_says(tmp_path, monkeypatch):
     assert f"{irwin:.4g}" in text
     assert "length ℓ" in text
     assert "3 cells" in text
-    assert "energies of cracks depend on the grid below 4" in text
+    assert "warning: ℓ = 3 is 3 cells of 1 along x: the energy of cracks depends on the grid below 4" in text
     assert f"{1 + 1 / (32 * 9):.5g} Gc" in text
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_says_that_its_grid_is_coarse(caplog):
+    for length, told in ((3.0, 1), (4.0, 0)):
+        caplog.clear()
+        pf.Simulation.from_scenario(plate(length=length), threads=1).close()
+        assert sum("depends on the grid below 4" in message for message in caplog.messages) == told
 
 
 def test_check_warns_of_dissipation_without_a_crack(tmp_path, monkeypatch):
