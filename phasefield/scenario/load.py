@@ -20,7 +20,7 @@ from phasefield.models.base import Model
 from phasefield.models.manufactured import source_terms
 from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
 from phasefield.scenario.messages import Problem, problems, shown
-from phasefield.scenario.schema import build_model, scenario_class
+from phasefield.scenario.schema import CHECKS_OF, VerifySection, build_model, scenario_class
 from phasefield.scenario.space_time import parse_all
 from phasefield.scenario.whole import check_whole
 from phasefield.spectral.grid import Grid
@@ -121,6 +121,11 @@ class LoadedScenario:
             data["time"].pop("scheme")
             if isinstance(data["time"]["step"], dict):
                 data["time"]["step"].pop("tolerance")
+        if isinstance(checks := self.settings.verify, VerifySection):
+            others = [n for kind, own in CHECKS_OF.items() if kind != self.model.evolution for n in own]
+            data["verify"] = {
+                k: v for k, v in data["verify"].items() if k not in others or k in checks.model_fields_set
+            }
         optional = ("initial", "fixed", "nucleation", "source", "manufactured")
         data = {k: v for k, v in data.items() if v or k not in optional}
         for section in ("model", "initial", "fixed"):

@@ -333,6 +333,13 @@ class VerifySection(Strict):
     )
 
 
+# Checks of one kind of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were set.
+CHECKS_OF = {
+    "gradient_flow": ("mass", "shrinking_radius", "structure_factor", "avrami", "twins", "manufactured"),
+    "crack_growth": ("balance", "crack_area", "homogeneous", "strip", "band_profile"),
+}
+
+
 class _ScenarioBase(Strict):
     """A simulation, completely."""
 

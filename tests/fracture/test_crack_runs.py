@@ -19,6 +19,7 @@ import phasefield as pf
 from phasefield.analysis.verdict import FAIL, PASS
 from phasefield.errors import Interrupted, NumericalError
 from phasefield.output import checkpoint
+from phasefield.scenario.schema import CHECKS_OF, VerifySection
 
 # Steps short enough for the trapezia of the work.
 FINE = {"end": 1.0, "step": 0.02}
@@ -402,6 +403,22 @@ def test_a_run_says_that_its_grid_is_coarse(caplog):
         caplog.clear()
         pf.Simulation.from_scenario(plate(length=length), threads=1).close()
         assert sum("depends on the grid below 4" in message for message in caplog.messages) == told
+
+
+def test_checks_of_other_models_are_not_listed():
+    """Unless they were set: nothing that a user wrote is lost."""
+    own = pf.load_scenario({**plate(), "verify": {"mass": 1e-9}}).resolved()
+    assert list(own["verify"]) == [
+        *("linear_stability", "mass", "energy"),
+        *("balance", "crack_area", "homogeneous", "strip", "band_profile"),
+    ]
+    assert pf.load_scenario(own).resolved() == own
+
+
+def test_every_check_is_one_of_a_kind_of_evolution_or_of_all():
+    listed = [name for names in CHECKS_OF.values() for name in names]
+    assert {*listed, "linear_stability", "energy"} == set(VerifySection.model_fields)
+    assert len(listed) == len(set(listed))
 
 
 def test_check_warns_of_dissipation_without_a_crack(tmp_path, monkeypatch):
