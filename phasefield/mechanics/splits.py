@@ -137,6 +137,11 @@ class Split(ABC):
     @abstractmethod
     def _tangent(self, strain, g, lame, shear, direction, out) -> None: ...
 
+    @property
+    def constants(self) -> tuple[np.ndarray, np.ndarray]:
+        """λ and μ that stresses follow from, flattened: one number or one per cell; λ* = 2λμ/(λ + 2μ) in plane stress."""
+        return self._lame, self._shear
+
     def _constants(self, cells: slice, n: int) -> tuple[np.ndarray, np.ndarray]:
         """λ and μ of n cells as contiguous arrays, so that kernels are compiled once."""
         if self._lame.size == 1:
