@@ -5,7 +5,7 @@
     sim.state["c"], sim.energy
 
 Observers see the simulation at the times of their schedule and may not change it; steps land exactly on those times. What a step
-is depends on how the model of the scenario evolves: `gradient_flow` or `crack_growth`.
+is depends on how the model of the scenario evolves: `gradient_flow`, `crack_growth` or `crack_dynamics`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EVOLUTIONS = {
     "gradient_flow": ("phasefield.gradient_flow", "GradientFlow"),
     "crack_growth": ("phasefield.crack_growth", "CrackGrowth"),
+    "crack_dynamics": ("phasefield.crack_dynamics", "CrackDynamics"),
 }
 
 

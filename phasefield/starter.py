@@ -83,7 +83,7 @@ def write_starter(name: str, model: str) -> Path:
         f"  {f}: {{mean: {means.get(f, 0.0)}, noise: {0.002 if means else 0.01}}}\n" for f in built.fields
     )
     step = "  step: {tolerance: 1.0e-4}                  # or a number: a fixed step\n"
-    if lookup_model.evolution == "crack_growth":
+    if lookup_model.evolution != "gradient_flow":
         initial = "  phi: {shapes: [{slit: {from: [0.0, 64.5], to: [40.0, 64.5]}}]}   # a crack; or pores and notches: regions\n"
         step = "  step: 5.0                              # or {first, min, max}: steps by the passes they take\n"
     text = _TEMPLATE.format(name=path.stem, model=model, parameters="".join(lines), initial=initial, step=step)

@@ -29,6 +29,7 @@ ROWS = {
     "simulation": 4,
     "gradient_flow": 4,
     "crack_growth": 4,
+    "crack_dynamics": 4,
     "output": 4,
     "analysis": 5,
     "visual": 5,

@@ -1,4 +1,4 @@
-"""The material of a body on a grid: E, ν, Gc cell by cell, and where it is empty.
+"""The material of a body on a grid: E, ν, Gc and, of models with inertia, ρ cell by cell, and where it is empty.
 
 A cell belongs to a region when its centre lies inside or on the edge. Regions are painted in their order: what one does not name
 stays as it is beneath it, and a region over a void is solid again.
@@ -34,6 +34,8 @@ class MaterialParameters(Protocol):
     @property
     def regions(self) -> list[Region]: ...
 
+    # And `density`, of models with inertia.
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
@@ -42,6 +44,7 @@ class Material:
     Attributes:
         young_modulus: E, pressure; 0 in voids.
         poisson_ratio, toughness: ν and Gc, energy per area; in voids what is beneath them, without meaning.
+        density: ρ, mass per volume, likewise; None where the model has no inertia.
         solid: bool, False in voids.
         region: number of the region on top, 0 for the matrix, and names[region] its name.
     """
@@ -52,6 +55,7 @@ class Material:
     solid: np.ndarray
     region: np.ndarray
     names: tuple[str, ...]
+    density: np.ndarray | None = None
 
     @cached_property
     def shear(self) -> np.ndarray:
@@ -69,6 +73,8 @@ class Material:
         """The properties that have one value in all solid cells, with that value: names of `LIMITS`."""
         found = {}
         for name in LIMITS:
+            if getattr(self, name) is None:
+                continue
             values = getattr(self, name)[self.solid]
             if (values == values[0]).all():
                 found[name] = float(values[0])
@@ -91,7 +97,8 @@ def material_of(parameters: MaterialParameters, grid: Grid, folder: Path | str, 
             of them, nothing solid left.
     """
     folder = Path(folder)
-    values = {name: np.empty(grid.shape) for name in LIMITS}
+    known = [name for name in LIMITS if getattr(parameters, name, None) is not None]
+    values = {name: np.empty(grid.shape) for name in known}
     solid, label = np.ones(grid.shape, bool), np.zeros(grid.shape, np.int32)
     for name, array in values.items():
         _paint(array, np.ones(grid.shape, bool), getattr(parameters, name), name, grid, folder, f"{place}.{name}")
@@ -100,9 +107,12 @@ def material_of(parameters: MaterialParameters, grid: Grid, folder: Path | str, 
         cells = region.cells(grid, folder, where)
         label[cells] = number + 1
         solid[cells] = not region.void
-        for name, array in values.items():
-            if (source := getattr(region, name)) is not None:
-                _paint(array, cells, source, name, grid, folder, f"{where}.{name}")
+        for name in LIMITS:
+            if (source := getattr(region, name)) is None:
+                continue
+            if name not in known:
+                raise InputError(f"{where}.{name}: is for models with inertia; leave it out")
+            _paint(values[name], cells, source, name, grid, folder, f"{where}.{name}")
     if not solid.any():
         raise InputError(f"{place}.regions: the voids leave nothing solid")
     values["young_modulus"][~solid] = 0.0

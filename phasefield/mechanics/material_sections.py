@@ -40,6 +40,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "young_modulus": (0.0, math.inf),
     "poisson_ratio": (-1.0, 0.5),
     "toughness": (0.0, math.inf),
+    "density": (0.0, math.inf),
 }
 _WHERE = ("shapes", "image", "expression", "random")
 
@@ -74,6 +75,7 @@ _Form = Number | str | FileData
 YoungModulus = Annotated[_Form, _read_property("young_modulus")]
 PoissonRatio = Annotated[_Form, _read_property("poisson_ratio")]
 Toughness = Annotated[_Form, _read_property("toughness")]
+Density = Annotated[_Form, _read_property("density")]
 Interval = Annotated[tuple[Number, ...], Field(min_length=2, max_length=2)]
 
 
@@ -178,6 +180,7 @@ class Region(Spec):
     young_modulus: YoungModulus | None = Field(None, description="E, pressure")
     poisson_ratio: PoissonRatio | None = Field(None, description="ν, between −1 and 0.5")
     toughness: Toughness | None = Field(None, description="Gc, energy per area of a crack")
+    density: Density | None = Field(None, description="ρ, mass per volume, of models with inertia")
     void: Annotated[bool, Field(strict=True)] = Field(False, description="true: empty, no stiffness and no cracks")
 
     @field_validator("expression")

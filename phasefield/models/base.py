@@ -176,7 +176,7 @@ class Model(ABC):
     example_means: ClassVar[dict[str, float]] = {}
     equation: ClassVar[str]
     reference: ClassVar[str]
-    # What a step is: `gradient_flow`, or `crack_growth` (see `simulation`).
+    # What a step is: `gradient_flow`, `crack_growth` or `crack_dynamics` (see `simulation`).
     evolution: ClassVar[str] = "gradient_flow"
     # Whether the history has a row for every step where the scenario does not say how often.
     history_every_step: ClassVar[bool] = False

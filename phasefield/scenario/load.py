@@ -116,7 +116,7 @@ class LoadedScenario:
         ]
         order += ["output", "checkpoint", "seed", "precision"]
         data.pop("test", None)
-        if self.model.evolution == "crack_growth":
+        if self.model.evolution != "gradient_flow":
             # Defaults for which these runs have no use, and which they refuse.
             data["time"].pop("scheme")
             if isinstance(data["time"]["step"], dict):

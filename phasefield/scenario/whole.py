@@ -29,7 +29,7 @@ def check_whole(loaded: LoadedScenario) -> list[Problem]:
     if loaded.grid.cells > MAX_CELLS:
         found.append(Problem(("grid",), f"{loaded.grid.cells} cells are more than {MAX_CELLS}"))
     fields = list(loaded.model.fields)
-    if loaded.model.evolution == "crack_growth" and (unused := _check_without_rates(loaded)):
+    if loaded.model.evolution != "gradient_flow" and (unused := _check_without_rates(loaded)):
         return unused
     found += _check_noise(loaded)
     found += _check_ends(loaded)

@@ -1,0 +1,298 @@
+"""Runs of bodies that crack and have inertia: explicit in time, the damage of every step at the strains of the same step.
+
+With u and φ at t and v half a step ahead, a step is
+
+    u ← u + Δt v,    t ← t + Δt,    φ ← argmin over φ ≥ φₙ at ψ⁺(u),    v ← v + Δt a(u, φ).
+
+The force after a step is that of the same u and φ: taken from the φ of the step before, the energy balance would be of first order
+in Δt only. See docs/theory/dynamics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from phasefield.backend import available_threads
+from phasefield.errors import InputError, NumericalError
+from phasefield.mechanics.cracked_body import tensor_fields
+from phasefield.models.dynamic_fracture import DynamicFracture
+from phasefield.scenario import LoadedScenario
+from phasefield.scenario.schema import StepSection
+from phasefield.simulation import Simulation
+from phasefield.spectral.grid import AXIS_NAMES
+from phasefield.spectral.transforms import make_engine
+
+# Steps that differ by less are of one length.
+SAME_STEP = 1e-9
+# The damage that a scenario begins with is found this much more accurately than that of a step.
+INITIAL_TOLERANCE = 1e-4
+
+
+@dataclass
+class MotionCounters:
+    """What happened since the start."""
+
+    steps: int = 0
+    damage_iterations: int = 0
+
+
+@dataclass
+class MotionBalance:
+    """Energies of cracks, and what all energies were at the start: a little other than 0 where loads begin with a jump."""
+
+    local: float = 0.0
+    gradient: float = 0.0
+    first_cracks: float = 0.0
+    first_energy: float = 0.0
+
+    @property
+    def cracks(self) -> float:
+        return self.local + self.gradient
+
+
+class CrackDynamics(Simulation):
+    """State, clock and loads of one run; build it with `Simulation.from_scenario`.
+
+    Attributes: `phi`, the damage (*grid.shape); `body`, displacements, velocities, energies; `loads`.
+    """
+
+    model: DynamicFracture
+
+    def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
+        if device == "gpu":
+            text = "model.name: dynamic_fracture runs on the CPU only; use --device cpu or auto"
+            raise scenario.located(InputError(text))
+        settings = scenario.settings
+        self.scenario, self.grid = scenario, scenario.grid
+        assert isinstance(scenario.model, DynamicFracture)
+        self.model = scenario.model
+        self.end, self.time = float(settings.time.end), 0.0
+        self._threads = available_threads() if threads is None else threads
+        self.body, self.loads, self.damage = self.model.built(scenario, self._threads)
+        self.cracks = self.damage.cracks
+        self.phi = np.zeros(self.grid.shape)
+        self._growth = np.zeros(self.grid.shape)
+        self._drive = np.zeros(self.grid.shape)
+        self.balance, self.counters = MotionBalance(), MotionCounters()
+        self.longest = self._longest_step(settings.time.step)
+        # Length of the last step, of those up to the next time that somebody waits for, and how many of them are left.
+        self.last_size, self._size, self._left, self._target = 0.0, 0.0, 0, 0.0
+
+    def _longest_step(self, given: Any) -> float:
+        critical = self.body.critical_step
+        if isinstance(given, StepSection):
+            return min(self.model.parameters.safety * critical, given.max or math.inf)
+        if float(given) > critical:
+            text = f"time.step: {float(given):g} is not stable; {critical:.4g} is the longest that is, whatever cracks"
+            raise self.scenario.located(InputError(text))
+        return float(given)
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        return {"phi": self.phi.copy()}
+
+    def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
+        """Replace φ, in a body at rest. What is given is a crack: the damage around it follows at once."""
+        phi = np.asarray(fields["phi"], float)
+        try:
+            self.model.check_damage(phi)
+        except InputError as error:
+            raise self.scenario.located(error) from None
+        solid = self.cracks.solid
+        phi = phi if solid is None else np.where(solid, phi, 0.0)
+        self.damage.begin(phi)
+        nothing = np.zeros(self.grid.shape)
+        tolerance = INITIAL_TOLERANCE * self.model.parameters.damage_tolerance
+        self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
+        self._growth[...] = 0.0
+        self.body.u[...], self.body.v[...] = 0.0, 0.0
+        self.body.energies(self._drive, driving=True)
+        self.last_size = 0.0
+        self._follow()
+        self.balance.first_cracks = self.balance.cracks
+        self.body.kinetic = 0.0
+
+    def derived(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        if not names:
+            return {}
+        d = self.grid.dimensions
+        fields = {"driving_energy": self._drive.copy()}
+        for kind, nodal in (("displacement", self.body.u), ("velocity", self.body.v)):
+            for i, name in enumerate(AXIS_NAMES[:d]):
+                if f"{kind}_{name}" in names:
+                    fields[f"{kind}_{name}"] = _at_centres(nodal[i])
+        if any(name.startswith(("strain", "stress")) for name in names):
+            strain = self.body.strain_at_centres()
+            fields |= tensor_fields("strain", strain, d)
+            g = self.damage.degradation.value(self.phi).reshape(-1)
+            flat, stress = strain.reshape(len(strain), -1), np.empty((len(strain), self.grid.cells))
+            unused = np.empty((2, self.grid.cells))
+            self.body.split.stress(flat, g, stress, unused[0], unused[1])
+            fields |= tensor_fields("stress", stress.reshape(strain.shape), d)
+        return {name: fields[name] for name in names}
+
+    @property
+    def energy(self) -> float:
+        return self.body.kinetic + self.body.elastic(self.phi) + self.balance.cracks
+
+    @property
+    def steps(self) -> int:
+        return self.counters.steps
+
+    @property
+    def step_size(self) -> float:
+        return self.last_size
+
+    def history_names(self) -> list[str]:
+        return list(self.history_row())
+
+    def history_row(self) -> dict[str, float]:
+        """Scalars of the present state; counts are those since the start, momentum and impulse are half a step ahead."""
+        self._follow()
+        balance, body, loads = self.balance, self.body, self.loads
+        elastic = body.elastic(self.phi)
+        energy = body.kinetic + elastic + balance.cracks
+        measure = "crack_length" if self.grid.dimensions == 2 else "crack_area"
+        row = {
+            "time": self.time,
+            "step_size": self.last_size,
+            "energy": energy,
+            "energy_kinetic": body.kinetic,
+            "energy_elastic": elastic,
+            "energy_local": balance.local,
+            "energy_gradient": balance.gradient,
+            "dissipated": balance.cracks - balance.first_cracks,
+            "damped": body.lost,
+            "work": loads.work,
+            "imbalance": energy + body.lost - loads.work - balance.first_energy,
+            measure: self.cracks.length(self.phi),
+            "mean_phi": float(self.phi.mean()),
+            "min_phi": float(self.phi.min()),
+            "max_phi": float(self.phi.max()),
+        }
+        momentum = body.momentum()
+        for i, name in enumerate(AXIS_NAMES[: self.grid.dimensions]):
+            row[f"momentum_{name}"], row[f"impulse_{name}"] = float(momentum[i]), float(loads.impulse[i])
+        return row | {name: float(value) for name, value in asdict(self.counters).items()}
+
+    def _follow(self) -> None:
+        self.balance.local, self.balance.gradient = self.cracks.energies(self.phi)
+
+    # --- where it runs ------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    @property
+    def engine_name(self) -> str:
+        return make_engine().name
+
+    @property
+    def where(self) -> str:
+        return f"{self._threads} CPU thread(s)"
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def _corners(self) -> Iterable[float]:
+        return self.loads.corners
+
+    def _step(self, target: float) -> None:
+        if self._left == 0 or target != self._target:
+            # Equal steps up to the next time that somebody waits for.
+            self._left = max(1, math.ceil((target - self.time) / self.longest * (1.0 - SAME_STEP)))
+            self._size, self._target = (target - self.time) / self._left, target
+            if abs(self._size - self.last_size) > SAME_STEP * self._size:
+                self._change_step()
+        size = self._size
+        self.body.move(size)
+        self.loads.moved(size)
+        self._left -= 1
+        self.time = target if self._left == 0 else self.time + size
+        self._crack(size)
+        self.body.push(self.phi, size)
+        self.loads.push(self.time, size, size)
+        self.last_size = size
+        self.counters.steps += 1
+        if not math.isfinite(self.body.kinetic):
+            raise NumericalError(f"the kinetic energy is not finite at t = {self.time:g}")
+
+    def _change_step(self) -> None:
+        """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step."""
+        body, change = self.body, 0.5 * (self._size - self.last_size)
+        kinetic, lost, before = body.kinetic, body.lost, body.v.copy()
+        body.push(self.phi, change)
+        self.loads.push(self.time, change, self._size, first=True)
+        body.kinetic, body.lost = kinetic, lost
+        if self.last_size == 0.0:
+            # As if a step had led here: that is the energy which steps conserve.
+            body.kinetic = 0.5 * float((body.mass * body.v * (2.0 * before - body.v))[(slice(None), *body.own)].sum())
+            self._follow()
+            self.balance.first_energy = body.kinetic + body.elastic(self.phi) + self.balance.cracks
+
+    def _crack(self, size: float) -> None:
+        self.body.energies(self._drive, driving=True)
+        rate = 0.0 if self.model.damage_viscosity is None else self.model.damage_viscosity / size
+        start = np.clip(self.phi + self._growth, self.phi, 1.0)
+        result = self.damage.solve(start, self.phi, self._drive, self.model.parameters.damage_tolerance, rate=rate)
+        np.subtract(result.phi, self.phi, out=self._growth)
+        self.phi = result.phi
+        self.damage.accept(self._drive)
+        self.counters.damage_iterations += result.iterations
+
+    # --- checkpoints --------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        arrays = {"phi": self.phi, "growth": self._growth, "u": self.body.u, "v": self.body.v}
+        largest = getattr(self.damage.irreversibility, "largest", None)
+        if largest is not None:
+            arrays["history"] = largest
+        loads, state = self.loads.keep()
+        arrays |= loads
+        meta = {
+            "time": self.time,
+            "steps": [self.last_size, self._size, self._left, self._target],
+            "kinetic": self.body.kinetic,
+            "lost": self.body.lost,
+            "loads": state,
+            "balance": asdict(self.balance),
+            "counters": asdict(self.counters),
+            "stopped": self.stopped,
+        }
+        return arrays, meta
+
+    def restore(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        self.time, self.stopped = float(meta["time"]), str(meta["stopped"])
+        last, size, left, target = meta["steps"]
+        self.last_size, self._size, self._left, self._target = float(last), float(size), int(left), float(target)
+        self.phi, self._growth = np.array(arrays["phi"]), np.array(arrays["growth"])
+        self.body.u[...], self.body.v[...] = arrays["u"], arrays["v"]
+        if "history" in arrays:
+            self.damage.irreversibility.largest[...] = arrays["history"]  # type: ignore[attr-defined]
+        self.body.kinetic, self.body.lost = float(meta["kinetic"]), float(meta["lost"])
+        self.loads.recall(arrays, meta["loads"])
+        self.balance, self.counters = MotionBalance(**meta["balance"]), MotionCounters(**meta["counters"])
+        self.body.energies(self._drive, driving=True)
+
+    def close(self) -> None:
+        self.body.close()
+        self.damage.close()
+
+
+def _at_centres(nodal: np.ndarray) -> np.ndarray:
+    """Means over the corners of cells."""
+    for axis in range(nodal.ndim):
+        n = nodal.shape[axis]
+        nodal = 0.5 * (np.take(nodal, range(n - 1), axis) + np.take(nodal, range(1, n), axis))
+    return nodal
