@@ -1,4 +1,4 @@
-"""Numba kernels of bodies that move: from the displacements of nodes to strains, stresses, forces and new velocities, in one pass.
+"""Numba kernels of bodies that move: from displacements of nodes to strains, stresses, forces and new velocities, in one pass.
 
 Elements are those of `bounded_kernels`, with the modes X, Y, XY of the corner values of a cell as the only combinations: on all
 Gauss points, or on the one at the centre (`rotated`) with a little stiffness k against the hourglass mode. Every sum has the same
@@ -145,7 +145,8 @@ def _push_2d(
 ):  # fmt: skip
     """v⁺ = v + Δt/M (−f(u, φ) − C v̄) of the rows first … last − 1 of nodes, in place; v̄ the mean of v and v⁺.
 
-    lam, mu, heat: (rows, nx), one row or one per row of cells. damping: C/M of each component and node. wrap: whether x, y are periodic.
+    lam, mu, heat: (rows, nx), one row or one per row of cells. damping: C/M of each component and node. wrap: whether x, y are
+    periodic.
     sums: ½ v·M v⁺, the kinetic energy between v half a step before and v⁺ half a step after the time of u, and Δt v̄·C v̄.
     """
     nx, ny = u.shape[2] - 1, u.shape[1] - 1
@@ -222,7 +223,7 @@ def _push_2d(
 
 @njit(**_INNER)
 def _energies_2d(kind, points, heated, u, lam, mu, heat, numbers, first, last, plus, minus):
-    """ψ⁺ and ψ⁻ of the rows first … last − 1 of cells: means over their Gauss points, with the energy of hourglass modes in ψ⁺."""
+    """ψ⁺ and ψ⁻ of the rows first … last − 1 of cells: means over their Gauss points; that of hourglass modes is in ψ⁺."""
     nx = plus.shape[1]
     ax, ay, gamma = numbers[0], numbers[1], numbers[4]
     hourglass = 0.5 * numbers[5] / numbers[2]

@@ -7,12 +7,12 @@ loads:
   - {face: x.low, to: [0.0, 0.025], velocity: {x: 16.5}, ramp: 1.0e-6}      # a part of a face
   - {from: [0.0, 0.01], to: [0.0, 0.02], displacement: {y: 1.0e-5}, history: [[0, 0], [1.0e-5, 1], [2.0e-5, 0]]}
 ```
-Every load is its value times ramp(t) times history(t): ½(1 − cos πt/T) up to t = T, and a piecewise linear function of time. Forces
-on a part of a face are those of the cells whose centres lie between `from` and `to`; displacements and velocities are those of the
-nodes there, on a face or anywhere. A load with `until` ends there: the force is gone, the nodes are free.
+Every load is its value times ramp(t) times history(t): ½(1 − cos πt/T) up to t = T, and a piecewise linear function of time.
+Forces on a part of a face are those of the cells whose centres lie between `from` and `to`; displacements and velocities are
+those of the nodes there, on a face or anywhere. A load with `until` ends there: the force is gone, the nodes are free.
 
-Absorbing faces carry the traction −ρc_d v_n − ρc_s v_t of a plane wave that leaves: J. Lysmer, R. L. Kuhlemeyer, J. Eng. Mech. Div.
-ASCE 95 (1969) 859, doi:10.1061/JMCEA3.0001144.
+Absorbing faces carry the traction −ρc_d v_n − ρc_s v_t of a plane wave that leaves: J. Lysmer, R. L. Kuhlemeyer, J. Eng. Mech.
+Div. ASCE 95 (1969) 859, doi:10.1061/JMCEA3.0001144.
 """
 
 from __future__ import annotations
@@ -118,8 +118,7 @@ class DynamicLoads:
         faces: by axis, or by axis and end: one of `FORMS`.
         loads: as the module describes.
 
-    Attributes: `work` of all loads since the start; `impulse` (d) of their forces, up to the last velocities; `forces`, by name of
-    the face or number of the load: their sum (d) at the last time, reactions included.
+    Attributes: `work` of all loads since the start; `impulse` (d) of their forces, up to the last velocities.
 
     Raises:
         InputError: unknown names, faces on periodic axes, boxes without nodes, nodes that are to move in two ways.

@@ -9,12 +9,12 @@ exactly in linear bodies, with U at t and T = ½ v(t − Δt/2)·M v(t + Δt/2).
 | scheme | strain | |
 |---|---|---|
 | `full` | at 2ᵈ Gauss points | elements of `bounded` |
-| `rotated` | at the centre | the rotated scheme of `periodic`; hourglass modes are held by a little stiffness, `hourglass` times that of μ |
+| `rotated` | at the centre | rotated scheme of `periodic`; hourglass modes are held by a little stiffness, `hourglass` times that of μ |
 
 Displacements are periodic, along periodic axes, about those of a mean strain `strain`.
 
-T. J. R. Hughes, The Finite Element Method (1987), ch. 9; D. P. Flanagan, T. Belytschko, Int. J. Numer. Methods Eng. 17 (1981) 679,
-doi:10.1002/nme.1620170504 (hourglass stiffness); E. H. Saenger, N. Gold, S. A. Shapiro, Wave Motion 31 (2000) 77,
+T. J. R. Hughes, The Finite Element Method (1987), ch. 9; D. P. Flanagan, T. Belytschko, Int. J. Numer. Methods Eng. 17 (1981)
+679, doi:10.1002/nme.1620170504 (hourglass stiffness); E. H. Saenger, N. Gold, S. A. Shapiro, Wave Motion 31 (2000) 77,
 doi:10.1016/S0165-2125(99)00023-2 (rotated grid).
 """
 
@@ -140,8 +140,9 @@ class MovingBody:
     def critical_step(self) -> float:
         """The largest stable Δt whatever cracks: 2/ω of the fastest mode of any single cell with its own mass.
 
-        No assembly of cells has a higher frequency than the fastest of them (Irons and Treharne 1971, doi:10.1002/nme.1620030308), and
-        degradation lowers those of all splits but `star_convex` with γ > 0, whose bulk modulus under pressure is at most 1 + γ times K.
+        No assembly of cells has a higher frequency than the fastest of them (Irons and Treharne 1971,
+        doi:10.1002/nme.1620030308), and degradation lowers those of all splits but `star_convex` with γ > 0, whose bulk modulus
+        under pressure is at most 1 + γ times K.
         """
         stiffer = 1.0 + max(self._gamma, 0.0) if isinstance(self.split, StarConvex) else 1.0
         solid = self.solid.reshape(-1)
@@ -230,7 +231,7 @@ class MovingBody:
                 nodal[tuple(index)] = np.take(nodal, [0], along)
 
     def energies(self, plus: np.ndarray, minus: np.ndarray | None = None, *, driving: bool = False) -> None:
-        """Fill in ψ⁺ and ψ⁻ (*grid.shape), without g: those of the stress, or those that drive cracks, which differ for `hybrid`."""
+        """Fill in ψ⁺ and ψ⁻ (*grid.shape), without g: of the stress, or what drives cracks; they differ for `hybrid`."""
         heat, heated = self._heat()
         kernel = kernels.ENERGIES[self.grid.dimensions](self._kind(driving), SCHEMES[self.scheme], heated)
         numbers, cells = self._numbers(), self.grid.shape[0]

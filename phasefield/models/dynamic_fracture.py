@@ -30,8 +30,8 @@ class DynamicFracture(Cracked):
 
     or τ ∂φ/∂t = −δE/δφ. Constants as in `fracture`.
 
-    Source: M. J. Borden, C. V. Verhoosel, M. A. Scott, T. J. R. Hughes, C. M. Landis, Comput. Methods Appl. Mech. Eng. 217–220 (2012)
-    77, doi:10.1016/j.cma.2012.01.008; C. J. Larsen, C. Ortner, E. Süli, Math. Models Methods Appl. Sci. 20 (2010) 1021,
+    Source: M. J. Borden, C. V. Verhoosel, M. A. Scott, T. J. R. Hughes, C. M. Landis, Comput. Methods Appl. Mech. Eng. 217–220
+    (2012) 77, doi:10.1016/j.cma.2012.01.008; C. J. Larsen, C. Ortner, E. Süli, Math. Models Methods Appl. Sci. 20 (2010) 1021,
     doi:10.1142/S0218202510004520 (existence).
     """
 
