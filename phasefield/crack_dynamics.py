@@ -19,7 +19,9 @@ import numpy as np
 
 from phasefield.backend import available_threads
 from phasefield.errors import InputError, NumericalError
+from phasefield.mechanics.crack_tips import find_tips
 from phasefield.mechanics.cracked_body import tensor_fields
+from phasefield.mechanics.dynamics import MovingBody
 from phasefield.models.dynamic_fracture import DynamicFracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
@@ -27,6 +29,8 @@ from phasefield.simulation import Simulation
 from phasefield.spectral.grid import AXIS_NAMES
 from phasefield.spectral.transforms import make_engine
 
+# Of ℓ: how far a crack is from its notch, or an arm from a fork, that counts as one.
+PROMINENCE = 1.0
 # Steps that differ by less are of one length.
 SAME_STEP = 1e-9
 # The damage that a scenario begins with is found this much more accurately than that of a step.
@@ -39,6 +43,7 @@ class MotionCounters:
 
     steps: int = 0
     damage_iterations: int = 0
+    healing: float = 0.0
 
 
 @dataclass
@@ -53,6 +58,21 @@ class MotionBalance:
     @property
     def cracks(self) -> float:
         return self.local + self.gradient
+
+
+def longest_step(scenario: LoadedScenario, body: MovingBody) -> float:
+    """The longest step of a run: that of the scenario, or the share `safety` of the longest that is stable.
+
+    Raises:
+        InputError: the scenario's is not stable.
+    """
+    given, critical = scenario.settings.time.step, body.critical_step
+    if isinstance(given, StepSection):
+        return min(scenario.model.parameters.safety * critical, given.max or math.inf)
+    if float(given) > critical:
+        text = f"time.step: {float(given):g} is not stable; {critical:.4g} is the longest that is, whatever cracks"
+        raise scenario.located(InputError(text))
+    return float(given)
 
 
 class CrackDynamics(Simulation):
@@ -79,18 +99,9 @@ class CrackDynamics(Simulation):
         self._growth = np.zeros(self.grid.shape)
         self._drive = np.zeros(self.grid.shape)
         self.balance, self.counters = MotionBalance(), MotionCounters()
-        self.longest = self._longest_step(settings.time.step)
+        self.longest = longest_step(scenario, self.body)
         # Length of the last step, of those up to the next time that somebody waits for, and how many of them are left.
         self.last_size, self._size, self._left, self._target = 0.0, 0.0, 0, 0.0
-
-    def _longest_step(self, given: Any) -> float:
-        critical = self.body.critical_step
-        if isinstance(given, StepSection):
-            return min(self.model.parameters.safety * critical, given.max or math.inf)
-        if float(given) > critical:
-            text = f"time.step: {float(given):g} is not stable; {critical:.4g} is the longest that is, whatever cracks"
-            raise self.scenario.located(InputError(text))
-        return float(given)
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -110,6 +121,7 @@ class CrackDynamics(Simulation):
         self.damage.begin(phi)
         nothing = np.zeros(self.grid.shape)
         tolerance = INITIAL_TOLERANCE * self.model.parameters.damage_tolerance
+        self._notch = phi >= 1.0 if solid is None else (phi >= 1.0) | ~solid
         self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
         self._growth[...] = 0.0
         self.body.u[...], self.body.v[...] = 0.0, 0.0
@@ -180,7 +192,18 @@ class CrackDynamics(Simulation):
         momentum = body.momentum()
         for i, name in enumerate(AXIS_NAMES[: self.grid.dimensions]):
             row[f"momentum_{name}"], row[f"impulse_{name}"] = float(momentum[i]), float(loads.impulse[i])
+        row["momentum_scale"] = float((body.mass * np.abs(body.v))[(slice(None), *body.own)].sum())
+        if self.grid.dimensions == 2:
+            row |= self._tips()
         return row | {name: float(value) for name, value in asdict(self.counters).items()}
+
+    def _tips(self) -> dict[str, float]:
+        """The tip of the longest crack from the notch, and how many tips there are."""
+        found = find_tips(self.phi, self.grid, self._notch, PROMINENCE * self.model.parameters.length)
+        first = next((t for t in found if t.crack == 0), None)
+        x, y = first.position if first is not None else (math.nan, math.nan)
+        length = first.length if first is not None else 0.0
+        return {"tips": float(len(found)), "tip_x": x, "tip_y": y, "tip_length": length}
 
     def _follow(self) -> None:
         self.balance.local, self.balance.gradient = self.cracks.energies(self.phi)
@@ -247,6 +270,7 @@ class CrackDynamics(Simulation):
         start = np.clip(self.phi + self._growth, self.phi, 1.0)
         result = self.damage.solve(start, self.phi, self._drive, self.model.parameters.damage_tolerance, rate=rate)
         np.subtract(result.phi, self.phi, out=self._growth)
+        self.counters.healing = max(self.counters.healing, -float(self._growth.min()))
         self.phi = result.phi
         self.damage.accept(self._drive)
         self.counters.damage_iterations += result.iterations

@@ -13,6 +13,7 @@ from phasefield.analysis.modes import NotApplicable
 from phasefield.analysis.strip import StripTheory
 from phasefield.analysis.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from phasefield.energy.fracture import HomogeneousResponse
+from phasefield.models.cracked import Cracked
 from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
@@ -32,14 +33,14 @@ def crack_checks(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) ->
     """All checks that the scenario asks for; `assumed` is what theory is made of."""
     wanted, model = assumed.settings.verify, assumed.model
     assert isinstance(model, Fracture)
-    checks = [_irreversibility(run, recorded), _virtual_work(run)]
+    checks = [irreversibility_check(run, recorded), _virtual_work(run)]
     if wanted.energy:
         checks += _balance(run, model, wanted.balance)
-    checks.append(_frames(run, recorded, assumed))
+    checks.append(frames_check(run, recorded, assumed))
     if wanted.linear_stability is not False and model.damage_viscosity is not None:
         checks += stability_checks(run, recorded, assumed, wanted.linear_stability)
     if wanted.crack_area is not False:
-        checks.append(_crack_area(run, model, assumed, wanted.crack_area))
+        checks.append(crack_area_check(run, model, assumed, wanted.crack_area))
     if wanted.homogeneous is not False:
         checks += _homogeneous(run, model, assumed, wanted.homogeneous)
     if wanted.strip is not False:
@@ -49,7 +50,8 @@ def crack_checks(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) ->
     return checks
 
 
-def _status(error: float, tolerance: float) -> str:
+def status_of(error: float, tolerance: float) -> str:
+    """Pass or fail."""
     return PASS if error <= tolerance else FAIL
 
 
@@ -57,16 +59,16 @@ def _precision(scenario: LoadedScenario) -> str:
     return scenario.settings.output.fields.precision
 
 
-def _irreversibility(run: Run, scenario: LoadedScenario) -> Check:
+def irreversibility_check(run: Run, scenario: LoadedScenario) -> Check:
     """Damage never heals, step by step and frame by frame, and lies between 0 and 1."""
     name, model = "irreversibility", scenario.model
-    assert isinstance(model, Fracture)
+    assert isinstance(model, Cracked)
     rule = model.parameters.irreversibility
     history = run.history
     outside = max(-float(np.min(history["min_phi"])), float(np.max(history["max_phi"])) - 1.0, 0.0)
     if rule != "bounds":
         detail = f"irreversibility: {rule} lets damage heal; φ between 0 and 1 alone"
-        return Check(name, _status(outside, 1e-9), error=outside, tolerance=1e-9, detail=detail)
+        return Check(name, status_of(outside, 1e-9), error=outside, tolerance=1e-9, detail=detail)
     healing = float(np.max(history["healing"]))
     tolerance = ROUNDING["double"]
     detail = "largest decrease of φ in any step and frame, and how far it leaves 0 … 1"
@@ -75,7 +77,7 @@ def _irreversibility(run: Run, scenario: LoadedScenario) -> Check:
         healing = max(healing, *(float(np.max(a - b)) for a, b in pairwise(frames)))
         tolerance = ROUNDING[_precision(scenario)]
     error = max(healing, outside)
-    return Check(name, _status(error, tolerance), error=error, tolerance=tolerance, detail=detail)
+    return Check(name, status_of(error, tolerance), error=error, tolerance=tolerance, detail=detail)
 
 
 def _chosen(run: Run) -> list[int]:
@@ -95,7 +97,7 @@ def _virtual_work(run: Run) -> Check:
     row = int(np.argmax(np.abs(twice - outer)))
     error = float(np.abs(twice - outer)[row]) / scale
     detail = "twice the elastic energy against forces times displacements, largest difference of any row over the largest energy"
-    return Check("virtual work", _status(error, VIRTUAL_WORK), outer[row], twice[row], error, VIRTUAL_WORK, detail)
+    return Check("virtual work", status_of(error, VIRTUAL_WORK), outer[row], twice[row], error, VIRTUAL_WORK, detail)
 
 
 def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
@@ -117,7 +119,7 @@ def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
         drop = float(np.max(-np.diff(dissipated), initial=0.0)) / float(np.max(np.abs(dissipated), initial=1e-300))
         detail = "largest drop of the energy of cracks from row to row"
         # Cells that are damaged more may be neighbours of others that are not: their gradient energy may fall a little.
-        checks.append(Check("dissipation", _status(drop, 1e-6), error=drop, tolerance=1e-6, detail=detail))
+        checks.append(Check("dissipation", status_of(drop, 1e-6), error=drop, tolerance=1e-6, detail=detail))
     # What the steps without a jump have released, and each jump by itself: one that releases much hides no gain after it.
     steps = np.diff(released, prepend=released[:1])
     jumped = np.diff(jumps, prepend=jumps[:1]) > 0
@@ -126,7 +128,7 @@ def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
     excess = float(np.max(np.divide(-gained, scale, out=np.zeros_like(gained), where=scale > 0.0)))
     detail = "E + D − W: energy that came from nowhere, over the work"
     checks.append(
-        Check("energy bound", _status(excess, tolerance), error=max(excess, 0.0), tolerance=tolerance, detail=detail)
+        Check("energy bound", status_of(excess, tolerance), error=max(excess, 0.0), tolerance=tolerance, detail=detail)
     )
     if model.damage_viscosity is None and not jumped[1:].all():
         left = np.divide(np.abs(gradual), scale, out=np.zeros_like(gradual), where=scale > 0.0)
@@ -139,7 +141,7 @@ def _balance(run: Run, model: Fracture, tolerance: float) -> list[Check]:
         # Without what jumps have released so far.
         energies = energies + np.cumsum(np.where(jumped, steps, 0.0))
         checks.append(
-            Check("energy balance", _status(error, tolerance), energies[row], work[row], error, tolerance, detail)
+            Check("energy balance", status_of(error, tolerance), energies[row], work[row], error, tolerance, detail)
         )
     return checks
 
@@ -149,14 +151,14 @@ def _decay(energy: np.ndarray, tolerance: float) -> Check:
     increase = float(np.max(np.diff(energy), initial=0.0)) / float(np.max(np.abs(energy)))
     tolerance = min(tolerance, STEADY)
     detail = "largest growth from row to row under a load that does no work, relative to the energy"
-    return Check("energy bound", _status(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)
+    return Check("energy bound", status_of(increase, tolerance), energy[-1], energy[0], increase, tolerance, detail)
 
 
-def _frames(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -> Check:
+def frames_check(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -> Check:
     """The energy of cracks, computed anew from frames of φ in plain NumPy with the constants of AT1 and AT2."""
     name = "crack energy of frames"
     model = assumed.model
-    assert isinstance(model, Fracture)
+    assert isinstance(model, Cracked)
     history = run.history
     rows = np.asarray(history["time"])
     energy = np.asarray(history["energy_local"]) + np.asarray(history["energy_gradient"])
@@ -176,11 +178,11 @@ def _frames(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -> Chec
     error = float(np.max(np.abs(measured - expected))) / scale
     tolerance = FRAME_ENERGY[_precision(recorded)]
     detail = f"recomputed from {len(pairs)} frames, against the history"
-    return Check(name, _status(error, tolerance), measured[-1], expected[-1], error, tolerance, detail)
+    return Check(name, status_of(error, tolerance), measured[-1], expected[-1], error, tolerance, detail)
 
 
 def _plain_energy(
-    phi: np.ndarray, Gc: np.ndarray, solid: np.ndarray, model: Fracture, scenario: LoadedScenario
+    phi: np.ndarray, Gc: np.ndarray, solid: np.ndarray, model: Cracked, scenario: LoadedScenario
 ) -> float:
     """∫ w(φ) + κ/2 |∇φ|² dV, differences between cells that are both solid, κ the harmonic mean of the two."""
     ell, first = model.parameters.length, model.parameters.dissipation == "AT1"
@@ -198,7 +200,7 @@ def _plain_energy(
     return total * scenario.grid.cell_volume
 
 
-def _crack_area(run: Run, model: Fracture, scenario: LoadedScenario, wanted: Any) -> Check:
+def crack_area_check(run: Run, model: Cracked, scenario: LoadedScenario, wanted: Any) -> Check:
     """Dissipated energy of the run against the area that broke, with what a crack costs on this grid."""
     history = run.history
     factor = model.dissipation.numerical_toughness(model.parameters.length, max(scenario.grid.spacing))
@@ -207,7 +209,7 @@ def _crack_area(run: Run, model: Fracture, scenario: LoadedScenario, wanted: Any
     error = abs(measured - expected) / expected
     detail = f"dissipated at the end, against area × {factor:.5g} Gc"
     return Check(
-        "energy of the crack", _status(error, wanted.tolerance), measured, expected, error, wanted.tolerance, detail
+        "energy of the crack", status_of(error, wanted.tolerance), measured, expected, error, wanted.tolerance, detail
     )
 
 
@@ -237,10 +239,10 @@ def _homogeneous(run: Run, model: Fracture, scenario: LoadedScenario, tolerance:
     stresses = float(np.max(np.abs(stress - bar.stress(strain))[rising])) / bar.strength
     detail = f"φ(ε) of {p.dissipation}, modulus {modulus:.6g}, {strain.size} rows"
     return [
-        Check(name, _status(error, tolerance), phi[-1], damage[-1], error, tolerance, detail),
+        Check(name, status_of(error, tolerance), phi[-1], damage[-1], error, tolerance, detail),
         Check(
             "homogeneous stress",
-            _status(stresses, tolerance),
+            status_of(stresses, tolerance),
             float(np.max(stress)),
             float(np.max(bar.stress(strain))),
             stresses,
@@ -259,7 +261,7 @@ def _band_profile(run: Run, scenario: LoadedScenario, tolerance: float) -> Check
     row = int(np.argmax(np.abs(found.phi - found.expected)))
     detail = f"{found.place}; largest difference of φ, at {abs(found.distance[row]):.4g} from the crack"
     return Check(
-        name, _status(found.error, tolerance), found.phi[row], found.expected[row], found.error, tolerance, detail
+        name, status_of(found.error, tolerance), found.phi[row], found.expected[row], found.error, tolerance, detail
     )
 
 
@@ -303,4 +305,4 @@ def _strip(run: Run, model: Fracture, scenario: LoadedScenario, tolerance: float
     measured, expected = theory.driving(float(np.mean(strain[inside]))), theory.release
     error = abs(measured - expected) / expected
     detail = f"{int(inside.sum())} rows in which the crack runs, against what breaks a column of {y.cells} cells"
-    return Check(name, _status(error, tolerance), measured, expected, error, tolerance, detail)
+    return Check(name, status_of(error, tolerance), measured, expected, error, tolerance, detail)

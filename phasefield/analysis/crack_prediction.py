@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from phasefield.analysis.homogeneous_damage import damage_stability
 from phasefield.analysis.modes import NotApplicable
 from phasefield.energy.fracture import CrackEnergy, HomogeneousResponse, check_resolution
 from phasefield.errors import InputError
+from phasefield.models.cracked import Cracked
 from phasefield.models.fracture import Fracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.fields import initial_fields
@@ -21,7 +22,7 @@ from phasefield.scenario.schema import StepSection
 class CrackPrediction:
     """Strength and resolution of the bulk material, and cost.
 
-    growth: rows about fluctuations of homogeneous damage, where it has a viscosity.
+    more: rows about fluctuations of homogeneous damage, where it has a viscosity, or about waves, where the body has inertia.
     strength, critical_strain: largest stress of a bar that is damaged everywhere alike, and its strain; irwin_length: E′Gc/σ_c²;
     cells_per_length: ℓ over the widest cell; numerical_toughness: energy of a crack along the grid over Gc.
     """
@@ -36,7 +37,7 @@ class CrackPrediction:
     steps: int | None
     frames: int | None
     warnings: tuple[str, ...]
-    growth: tuple[tuple[str, str], ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """As `check` prints it."""
@@ -46,7 +47,7 @@ class CrackPrediction:
             ("length ℓ", f"{self.cells_per_length:.3g} cells"),
             ("numerical Gc", f"{self.numerical_toughness:.5g} Gc, of a crack along the grid"),
             ("initial cracks", f"{self.initial_crack:.4g}"),
-            *self.growth,
+            *self.more,
         ]
 
 
@@ -58,11 +59,33 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     """
     model = loaded.model
     assert isinstance(model, Fracture)
-    p, settings = model.parameters, loaded.settings
     body, damage = model.built(loaded, threads=1)
     body.close()
     damage.close()
-    cracks: CrackEnergy = damage.cracks
+    step = loaded.settings.time.step
+    steps = None if isinstance(step, StepSection) else math.ceil(loaded.settings.time.end / float(step) - 1e-9)
+    prediction, initial = predict_bulk(loaded, damage.cracks, steps)
+    warnings = list(prediction.warnings)
+    if not (body.displaced or body.forced):
+        warnings.append("the load has nothing to multiply: no displacement, force, mean strain or mean stress is given")
+    notched = initial.any() or damage.cracks.solid is not None
+    if not notched and model.load.any_dissipation and model.parameters.dissipation == "AT1":
+        warnings.append(
+            "dissipation control of a body without a crack: it breaks where the stress is largest, all at once"
+        )
+    growth = growth_rows(loaded) if model.damage_viscosity is not None and np.ptp(initial) < 0.5 else ()
+    return replace(prediction, warnings=tuple(warnings), more=growth)
+
+
+def predict_bulk(loaded: LoadedScenario, cracks: CrackEnergy, steps: int | None) -> tuple[CrackPrediction, np.ndarray]:
+    """What does not depend on how the body is loaded, and the initial φ.
+
+    Raises:
+        InputError: an initial φ that is no damage.
+    """
+    model, settings = loaded.model, loaded.settings
+    assert isinstance(model, Cracked)
+    p = model.parameters
     initial = initial_fields(loaded)["phi"]
     try:
         model.check_damage(initial)
@@ -72,8 +95,6 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
     E, Gc = bulk.young_modulus, bulk.toughness
     bar = HomogeneousResponse(E, Gc, p.length, p.dissipation)
     plane = E / (1.0 - bulk.poisson_ratio**2) if p.plane == "strain" else E
-    step = settings.time.step
-    steps = None if isinstance(step, StepSection) else math.ceil(settings.time.end / float(step) - 1e-9)
     every, at = settings.output.fields.every, settings.output.fields.at or []
     frames = len({0.0, *map(float, at), float(settings.time.end)})
     if every is not None:
@@ -84,14 +105,7 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
         warnings.append(coarse)
     if p.length > max(axis.length for axis in loaded.grid.axes):
         warnings.append(f"ℓ = {p.length:g} is longer than the body: no crack fits into it")
-    if not (body.displaced or body.forced):
-        warnings.append("the load has nothing to multiply: no displacement, force, mean strain or mean stress is given")
-    notched = initial.any() or cracks.solid is not None
-    if not notched and model.load.any_dissipation and p.dissipation == "AT1":
-        warnings.append(
-            "dissipation control of a body without a crack: it breaks where the stress is largest, all at once"
-        )
-    return CrackPrediction(
+    prediction = CrackPrediction(
         bar.strength,
         bar.critical_strain,
         plane * Gc / bar.strength**2,
@@ -102,8 +116,8 @@ def predict_cracks(loaded: LoadedScenario) -> CrackPrediction:
         steps,
         frames,
         tuple(warnings),
-        growth_rows(loaded) if p.viscosity is not None and np.ptp(initial) < 0.5 else (),
     )
+    return prediction, initial
 
 
 def growth_rows(loaded: LoadedScenario) -> tuple[tuple[str, str], ...]:

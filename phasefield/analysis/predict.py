@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasefield.analysis.crack_prediction import CrackPrediction, predict_cracks
+from phasefield.analysis.dynamic_prediction import predict_motion
 from phasefield.analysis.interface import Interface, flat_interface
 from phasefield.analysis.mixture import MixturePhases, mixture_phases
 from phasefield.analysis.stability import LinearStability
@@ -16,6 +17,7 @@ from phasefield.analysis.thinnest_wall import ThinnestWall, thinnest_wall
 from phasefield.errors import InputError
 from phasefield.kernels.coupled import components
 from phasefield.kernels.stages import kept_slots
+from phasefield.models.dynamic_fracture import DynamicFracture
 from phasefield.models.fracture import Fracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.fields import initial_fields
@@ -57,6 +59,8 @@ def predict(loaded: LoadedScenario) -> Prediction | CrackPrediction:
     require_memory(loaded)
     if isinstance(loaded.model, Fracture):
         return predict_cracks(loaded)
+    if isinstance(loaded.model, DynamicFracture):
+        return predict_motion(loaded)
     fields = initial_fields(loaded)
     base = {name: float(u.mean()) for name, u in fields.items()}
     stability = LinearStability(loaded.model, base)
@@ -103,7 +107,7 @@ def memory_estimate(loaded: LoadedScenario) -> int:
     """Bytes of the arrays of a run: state, candidate, work array, what the scheme keeps beside them, the numbers of a coupling,
     what an explicit force or a variable mobility needs, fields that do not move, and one frame.
     """
-    if isinstance(loaded.model, Fracture):
+    if isinstance(loaded.model, Fracture | DynamicFracture):
         return loaded.model.memory_bytes(loaded.grid)
     scheme = find_scheme(loaded.settings.time.scheme, loaded.model)
     if not isinstance(loaded.settings.time.step, StepSection):

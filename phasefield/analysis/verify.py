@@ -16,6 +16,7 @@ from phasefield.analysis.avrami import avrami_of_run
 from phasefield.analysis.balance import energy_balance
 from phasefield.analysis.conditions import steady
 from phasefield.analysis.crack_checks import crack_checks
+from phasefield.analysis.dynamic_checks import motion_checks
 from phasefield.analysis.frames import check_frames
 from phasefield.analysis.growth import GrowthCurve, NotApplicable, growth_curve
 from phasefield.analysis.manufactured import solution_errors
@@ -35,6 +36,7 @@ from phasefield.analysis.verdict import (
     Verdict,
 )
 from phasefield.gradient_flow import ENERGY_ROUNDING
+from phasefield.models.dynamic_fracture import DynamicFracture
 from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario, load_scenario
@@ -63,6 +65,8 @@ def verify(run: Run | str, theory: Mapping[str, Any] | None = None, *, override_
         return Verdict((Check("verification", NOT_APPLICABLE, detail="turned off in the scenario (verify: false)"),))
     if isinstance(assumed.model, Fracture):
         return Verdict((*crack_checks(run, recorded, assumed), *_end(run)))
+    if isinstance(assumed.model, DynamicFracture):
+        return Verdict((*motion_checks(run, recorded, assumed), *_end(run)))
     checks: list[Check] = []
     growth = None
     if wanted.linear_stability is not False:

@@ -29,7 +29,7 @@ from phasefield.mechanics.bounded_faces import ENDS
 from phasefield.mechanics.dynamics import MovingBody
 from phasefield.mechanics.loading import History, HistorySetting
 from phasefield.mechanics.stiffness import Section, complaint
-from phasefield.spectral.grid import AXIS_NAMES, Grid
+from phasefield.spectral.grid import AXIS_NAMES
 
 KINDS = ("traction", "velocity", "displacement")
 FORMS = ("free", "clamped", "sliding", "absorbing")
@@ -315,6 +315,11 @@ class DynamicLoads:
             change = self.body.v[part.index] - free
             self.body.kinetic += 0.5 * float((self.body.mass[part.nodes] * part.before * change).sum())
         part.now = np.array(forces, float)
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is given beside faces at rest."""
+        return any(part.load is not None for part in (*self._forces, *self._motions))
 
     def keep(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and numbers from which `recall` goes on bit for bit."""

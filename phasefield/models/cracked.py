@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bulk:
-    """E, ν and Gc of the matrix: means, where they differ from place to place."""
+    """E, ν, Gc and, of models with inertia, ρ of the matrix: means, where they differ from place to place."""
 
     young_modulus: float
     poisson_ratio: float
     toughness: float
+    density: float | None = None
 
 
 def _check_name(kind: str, value: str) -> str:
@@ -141,7 +142,7 @@ class Cracked(Model):
         E, nu, Gc = (
             float(a[chosen].mean()) for a in (material.young_modulus, material.poisson_ratio, material.toughness)
         )
-        return Bulk(E, nu, Gc)
+        return Bulk(E, nu, Gc, None if material.density is None else float(material.density[chosen].mean()))
 
     def solvers(self, grid: Grid, folder: Path, threads: int = 1) -> tuple[Split, DamageSolver, Material]:
         """The split of the body, the solver of its damage, and its material.

@@ -122,7 +122,7 @@ class LoadedScenario:
             if isinstance(data["time"]["step"], dict):
                 data["time"]["step"].pop("tolerance")
         if isinstance(checks := self.settings.verify, VerifySection):
-            others = [n for kind, own in CHECKS_OF.items() if kind != self.model.evolution for n in own]
+            others = {n for own in CHECKS_OF.values() for n in own} - set(CHECKS_OF[self.model.evolution])
             data["verify"] = {
                 k: v for k, v in data["verify"].items() if k not in others or k in checks.model_fields_set
             }

@@ -281,6 +281,19 @@ class CrackAreaCheck(Strict):
     tolerance: PositiveFloat = Field(default=0.05, description="relative error of the dissipated energy")
 
 
+Window = Annotated[tuple[Number, Number] | list[Number], Field(min_length=2, max_length=2)]
+
+
+class RunningCrackCheck(Strict):
+    """What the crack of a body with inertia is expected to do: each [lowest, highest]."""
+
+    start: Window | None = Field(default=None, description="time at which the crack is ℓ long")
+    branching: Window | None = Field(default=None, description="time at which it passes the first fork of the last frame")
+    arrival: Window | None = Field(default=None, description="time at which its tip is within ℓ of a face")
+    angle: Window | None = Field(default=None, description="between the notch and the crack, degrees")
+    fastest: Window | None = Field(default=None, description="highest speed of the tip over that of Rayleigh waves")
+
+
 class VerifySection(Strict):
     """Checks made at the end of a run."""
 
@@ -328,15 +341,23 @@ class VerifySection(Strict):
         default=False,
         description="φ across a straight crack along the grid in the last frame, largest difference from that of a crack at rest",
     )
+    mirror: list[Literal["x", "y", "z"]] = Field(
+        default=[], description="axes in which frames of φ must have the bits of their mirror images"
+    )
+    running_crack: Annotated[
+        Off | Annotated[RunningCrackCheck, Tag("{section}")],
+        _by_kind("false or a section such as {fastest: [0.4, 0.6]}"),
+    ] = Field(default=False, description="start, branching, arrival, direction and speed of a running crack")
     manufactured: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=1e-3, description="relative L2 error of the last frame, where the scenario has a manufactured solution"
     )
 
 
-# Checks of one kind of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were set.
+# Checks of some kinds of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were set.
 CHECKS_OF = {
     "gradient_flow": ("mass", "shrinking_radius", "structure_factor", "avrami", "twins", "manufactured"),
     "crack_growth": ("balance", "crack_area", "homogeneous", "strip", "band_profile"),
+    "crack_dynamics": ("balance", "crack_area", "mirror", "running_crack"),
 }
 
 

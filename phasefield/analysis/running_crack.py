@@ -1,0 +1,115 @@
+"""How the crack of a run moved: when it started, how fast it ran, where it forked and when it arrived.
+
+The tip is that of the longest crack from the notch (`mechanics.crack_tips`), row by row of the history. The crack has started once
+it is longer than ℓ; it has arrived once its tip is within ℓ of a face. Speeds are slopes over windows of time in which Rayleigh
+waves travel 4ℓ, or in five rows of the history if that is longer. The time of a fork is that at which the tip passed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasefield.analysis.dynamic_prediction import bulk_speeds
+from phasefield.analysis.modes import NotApplicable
+from phasefield.analysis.wave_speeds import WaveSpeeds
+from phasefield.errors import InputError
+from phasefield.mechanics.crack_motion import tip_speed
+from phasefield.mechanics.crack_tips import Fork, crack_angle, find_forks
+from phasefield.models.dynamic_fracture import DynamicFracture
+from phasefield.output.reader import Run
+from phasefield.scenario import LoadedScenario
+from phasefield.scenario.fields import initial_fields
+
+# Of ℓ: how long a crack is that has started, and how far Rayleigh waves travel in a window.
+STARTED, WINDOW = 1.0, 4.0
+# Of ℓ: shorter arms are no arms.
+PROMINENCE = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class RunningCrack:
+    """Times are nan where something did not happen.
+
+    time, length: of rows of the history; middle, speed: of windows; start, arrival: times; forks: of the last frame, first those
+    near the notch; branching: when the first of them was passed; angle: from the notch to the crack, degrees.
+    """
+
+    time: np.ndarray
+    length: np.ndarray
+    middle: np.ndarray
+    speed: np.ndarray
+    speeds: WaveSpeeds
+    start: float
+    arrival: float
+    branching: float
+    forks: tuple[Fork, ...]
+    angle: float
+
+    @property
+    def fastest(self) -> float:
+        """The highest speed."""
+        return float(np.max(self.speed, initial=0.0))
+
+
+def notch_of(scenario: LoadedScenario) -> np.ndarray:
+    """The old crack: cells that are broken or empty at the start, bool (grid.shape)."""
+    model = scenario.model
+    assert isinstance(model, DynamicFracture)
+    broken = initial_fields(scenario)["phi"] >= 1.0
+    return broken | ~model.material(scenario.grid, scenario.folder).solid
+
+
+def running_crack(run: Run, scenario: LoadedScenario) -> RunningCrack:
+    """The crack of a run in the plane.
+
+    Raises:
+        NotApplicable: a body in space, or no crack has grown.
+    """
+    model, history, grid = scenario.model, run.history, scenario.grid
+    assert isinstance(model, DynamicFracture)
+    if "tip_length" not in history:
+        raise NotApplicable("tips are followed in the plane only")
+    ell, speeds = model.parameters.length, bulk_speeds(scenario)
+    time, length = np.asarray(history["time"]), np.asarray(history["tip_length"])
+    grown = length > STARTED * ell
+    if not grown.any():
+        raise NotApplicable("no crack has grown")
+    start = int(np.argmax(grown))
+    x, y = np.asarray(history["tip_x"]), np.asarray(history["tip_y"])
+    (lx, ly), reach = (axis.length for axis in grid.axes), ell
+    near = grown & ((x < reach) | (x > lx - reach) | (y < reach) | (y > ly - reach))
+    arrival = int(np.argmax(near)) if near.any() else time.size - 1
+    moving = slice(start, arrival + 1)
+    window = max(WINDOW * ell / speeds.rayleigh, 4.001 * float(np.max(np.diff(time), initial=0.0)))
+    try:
+        middle, speed = tip_speed(time[moving], length[moving], window)
+    except InputError:
+        middle, speed = np.empty(0), np.empty(0)
+    forks, branching, angle = _shape(run, scenario, time, length)
+    return RunningCrack(
+        time, length, middle, speed, speeds, float(time[start]), float(time[arrival]) if near.any() else np.nan,
+        branching, forks, angle,
+    )  # fmt: skip
+
+
+def _shape(
+    run: Run, scenario: LoadedScenario, time: np.ndarray, length: np.ndarray
+) -> tuple[tuple[Fork, ...], float, float]:
+    """Forks of the last frame, when the first was passed, and the direction in which the crack left the notch."""
+    if "phi" not in run.names:
+        return (), np.nan, np.nan
+    phi, notch = run.frame("phi", run.times.size - 1).astype(float), notch_of(scenario)
+    prominence = PROMINENCE * scenario.model.parameters.length
+    forks = tuple(f for f in find_forks(phi, scenario.grid, notch, prominence) if f.crack == 0)
+    branching = np.nan
+    if forks and (after := np.flatnonzero(length >= forks[0].length)).size:
+        row = int(after[0])
+        low = max(row - 1, 0)
+        branching = float(np.interp(forks[0].length, length[low : row + 1], time[low : row + 1]))
+    try:
+        angle = crack_angle(phi, scenario.grid, notch, prominence)
+    except InputError:
+        angle = np.nan
+    return forks, branching, angle
