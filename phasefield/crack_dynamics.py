@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from phasefield.backend import available_threads
 from phasefield.errors import InputError, NumericalError
@@ -29,8 +30,10 @@ from phasefield.simulation import Simulation
 from phasefield.spectral.grid import AXIS_NAMES
 from phasefield.spectral.transforms import make_engine
 
-# Of ℓ: how far a crack is from its notch, or an arm from a fork, that counts as one.
-PROMINENCE = 1.0
+# Of ℓ: how far a crack is from its notch, or an arm from a fork, that counts as one; more than the width of a band.
+PROMINENCE = 5.0
+# Cells with more damage are cracked.
+CRACKED = 0.75
 # Steps that differ by less are of one length.
 SAME_STEP = 1e-9
 # The damage that a scenario begins with is found this much more accurately than that of a step.
@@ -122,14 +125,18 @@ class CrackDynamics(Simulation):
         nothing = np.zeros(self.grid.shape)
         tolerance = INITIAL_TOLERANCE * self.model.parameters.damage_tolerance
         self._notch = phi >= 1.0 if solid is None else (phi >= 1.0) | ~solid
+        self._distance = None
+        if self._notch.any():
+            self._distance = distance_transform_edt(~self._notch, sampling=self.grid.spacing[::-1])
         self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
         self._growth[...] = 0.0
         self.body.u[...], self.body.v[...] = 0.0, 0.0
         self.body.energies(self._drive, driving=True)
         self.last_size = 0.0
         self._follow()
-        self.balance.first_cracks = self.balance.cracks
         self.body.kinetic = 0.0
+        self.balance.first_cracks = self.balance.cracks
+        self.balance.first_energy = self.balance.cracks + self.body.elastic(self.phi)
 
     def derived(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         if not names:
@@ -193,6 +200,8 @@ class CrackDynamics(Simulation):
         for i, name in enumerate(AXIS_NAMES[: self.grid.dimensions]):
             row[f"momentum_{name}"], row[f"impulse_{name}"] = float(momentum[i]), float(loads.impulse[i])
         row["momentum_scale"] = float((body.mass * np.abs(body.v))[(slice(None), *body.own)].sum())
+        cracked = self.phi > CRACKED
+        row["reach"] = float(self._distance[cracked].max()) if self._distance is not None and cracked.any() else 0.0
         if self.grid.dimensions == 2:
             row |= self._tips()
         return row | {name: float(value) for name, value in asdict(self.counters).items()}

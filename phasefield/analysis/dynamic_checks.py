@@ -54,13 +54,17 @@ def _balance(run: Run, model: DynamicFracture, tolerance: float) -> list[Check]:
     work = float(history["work"][row])
     detail = f"largest |T + U + D + damped − W| of {left.size} rows, over the largest energy"
     checks = [
-        Check(name, status_of(error, tolerance), work + float(history["imbalance"][row]), work, error, tolerance, detail)
+        Check(
+            name, status_of(error, tolerance), work + float(history["imbalance"][row]), work, error, tolerance, detail
+        )
     ]
     dissipated = float(np.max(np.asarray(history["dissipated"]), initial=0.0))
     if dissipated > 1e-3 * scale:
         error, allowed = float(left[row]) / dissipated, OF_CRACKS * tolerance
         detail = "the same over the largest D, the energy that cracks took"
-        checks.append(Check("balance of cracks", status_of(error, allowed), error=error, tolerance=allowed, detail=detail))
+        checks.append(
+            Check("balance of cracks", status_of(error, allowed), error=error, tolerance=allowed, detail=detail)
+        )
     return checks
 
 

@@ -1,8 +1,9 @@
 """How the crack of a run moved: when it started, how fast it ran, where it forked and when it arrived.
 
-The tip is that of the longest crack from the notch (`mechanics.crack_tips`), row by row of the history. The crack has started once
-it is longer than ℓ; it has arrived once its tip is within ℓ of a face. Speeds are slopes over windows of time in which Rayleigh
-waves travel 4ℓ, or in five rows of the history if that is longer. The time of a fork is that at which the tip passed it.
+The tip is that of the longest crack from the notch (`mechanics.crack_tips`), row by row of the history. The crack has started
+once a cell with φ > ¾ is ℓ away from the notch; it has arrived once its tip is within ℓ of a face. Speeds are slopes over windows
+of time in which Rayleigh waves travel 4ℓ, or over five rows of the history if that is longer. The time of a fork is that at which
+the tip passed it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.fields import initial_fields
 
-# Of ℓ: how long a crack is that has started, and how far Rayleigh waves travel in a window.
+# Of ℓ: how far from the notch a crack has started, and how far Rayleigh waves travel in a window.
 STARTED, WINDOW = 1.0, 4.0
 # Of ℓ: shorter arms are no arms.
 PROMINENCE = 6.0
@@ -73,15 +74,18 @@ def running_crack(run: Run, scenario: LoadedScenario) -> RunningCrack:
         raise NotApplicable("tips are followed in the plane only")
     ell, speeds = model.parameters.length, bulk_speeds(scenario)
     time, length = np.asarray(history["time"]), np.asarray(history["tip_length"])
-    grown = length > STARTED * ell
-    if not grown.any():
+    reach = np.asarray(history["reach"])
+    if not (reach > STARTED * ell).any() or not length.any():
         raise NotApplicable("no crack has grown")
-    start = int(np.argmax(grown))
+    start = int(np.argmax(reach > STARTED * ell))
+    grown = length > 0.0
+    # Shorter cracks than those that count as one have no length.
+    first = max(start, int(np.argmax(grown)))
     x, y = np.asarray(history["tip_x"]), np.asarray(history["tip_y"])
-    (lx, ly), reach = (axis.length for axis in grid.axes), ell
-    near = grown & ((x < reach) | (x > lx - reach) | (y < reach) | (y > ly - reach))
+    lx, ly = (axis.length for axis in grid.axes)
+    near = grown & ((x < ell) | (x > lx - ell) | (y < ell) | (y > ly - ell))
     arrival = int(np.argmax(near)) if near.any() else time.size - 1
-    moving = slice(start, arrival + 1)
+    moving = slice(first, arrival + 1)
     window = max(WINDOW * ell / speeds.rayleigh, 4.001 * float(np.max(np.diff(time), initial=0.0)))
     try:
         middle, speed = tip_speed(time[moving], length[moving], window)

@@ -216,7 +216,7 @@ class DynamicLoads:
         return [(min(a, b), max(a, b)) for a, b in zip(low, high, strict=True)]
 
     def _read_load(self, load: DynamicLoad, place: str) -> None:
-        grid, d = self.body.grid, self.dimensions
+        d = self.dimensions
         values = getattr(load, load.kind)
         for name in values:
             if name not in AXIS_NAMES[:d]:

@@ -287,8 +287,10 @@ Window = Annotated[tuple[Number, Number] | list[Number], Field(min_length=2, max
 class RunningCrackCheck(Strict):
     """What the crack of a body with inertia is expected to do: each [lowest, highest]."""
 
-    start: Window | None = Field(default=None, description="time at which the crack is ℓ long")
-    branching: Window | None = Field(default=None, description="time at which it passes the first fork of the last frame")
+    start: Window | None = Field(default=None, description="time at which the crack has grown by ℓ")
+    branching: Window | None = Field(
+        default=None, description="time at which it passes the first fork of the last frame"
+    )
     arrival: Window | None = Field(default=None, description="time at which its tip is within ℓ of a face")
     angle: Window | None = Field(default=None, description="between the notch and the crack, degrees")
     fastest: Window | None = Field(default=None, description="highest speed of the tip over that of Rayleigh waves")
@@ -353,7 +355,8 @@ class VerifySection(Strict):
     )
 
 
-# Checks of some kinds of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were set.
+# Checks of some kinds of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were
+# set.
 CHECKS_OF = {
     "gradient_flow": ("mass", "shrinking_radius", "structure_factor", "avrami", "twins", "manufactured"),
     "crack_growth": ("balance", "crack_area", "homogeneous", "strip", "band_profile"),
