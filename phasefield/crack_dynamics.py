@@ -100,6 +100,9 @@ class CrackDynamics(Simulation):
         self.cracks = self.damage.cracks
         self.phi = np.zeros(self.grid.shape)
         self._growth = np.zeros(self.grid.shape)
+        self._notch = np.zeros(self.grid.shape, bool)
+        # Of every cell from the notch; None without one.
+        self._distance: np.ndarray | None = None
         self._drive = np.zeros(self.grid.shape)
         self.balance, self.counters = MotionBalance(), MotionCounters()
         self.longest = longest_step(scenario, self.body)
@@ -127,7 +130,7 @@ class CrackDynamics(Simulation):
         self._notch = phi >= 1.0 if solid is None else (phi >= 1.0) | ~solid
         self._distance = None
         if self._notch.any():
-            self._distance = distance_transform_edt(~self._notch, sampling=self.grid.spacing[::-1])
+            self._distance = np.asarray(distance_transform_edt(~self._notch, sampling=self.grid.spacing[::-1]))
         self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
         self._growth[...] = 0.0
         self.body.u[...], self.body.v[...] = 0.0, 0.0

@@ -9,7 +9,7 @@ exactly in linear bodies, with U at t and T = ½ v(t − Δt/2)·M v(t + Δt/2).
 | scheme | strain | |
 |---|---|---|
 | `full` | at 2ᵈ Gauss points | elements of `bounded` |
-| `rotated` | at the centre | rotated scheme of `periodic`; a little stiffness, `hourglass` times that of μ, holds hourglass modes |
+| `rotated` | at the centre | rotated scheme of `periodic`; hourglass modes have `hourglass` times the stiffness of μ |
 
 Displacements are periodic, along periodic axes, about those of a mean strain `strain`.
 

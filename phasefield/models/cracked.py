@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -170,6 +171,10 @@ class Cracked(Model):
         except InputError as error:
             raise InputError(f"model.split: {error}") from None
         return split, damage, material
+
+    @abstractmethod
+    def memory_bytes(self, grid: Grid) -> int:
+        """About how many bytes the arrays of a run need."""
 
     def check_damage(self, phi: np.ndarray) -> None:
         """Refuse an initial φ that is no damage.
