@@ -234,7 +234,7 @@ def test_schema_has_descriptions():
         (
             {"regions": [region(shapes=DISC)]},
             ("regions", 0),
-            "needs one of young_modulus, poisson_ratio, toughness, or void",
+            "needs one of young_modulus, poisson_ratio, toughness, density, or void",
         ),
         ({"regions": [region(shapes=DISC, void=True, toughness=1.0)]}, ("regions", 0), "a void has no toughness"),
         ({"regions": [region(shapes=DISC, void="yes")]}, ("regions", 0, "void"), "boolean"),
