@@ -1,0 +1,195 @@
+"""Runs of bodies that crack and move: balance, symmetry, checkpoints, steps, and what `check` and `verify` say of them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from dynamic_scenarios import plate
+
+import phasefield as pf
+from phasefield.analysis.predict import predict
+from phasefield.errors import InputError, NumericalError
+from phasefield.output import checkpoint
+
+HOLE = [{"name": "hole", "shapes": [{"box": {"from": [14, 3], "to": [17, 7]}}], "void": True}]
+PERIODIC = {"grid": {"x": {"cells": 24, "length": 24.0}, "y": {"cells": 17, "length": 17.0, "boundary": "no_flux"}}}
+PUSH = [{"face": "x.high", "to": [24.0, 8.0], "velocity": {"x": -0.6}, "ramp": 0.3, "until": 1.5}]
+
+CASES: dict[str, dict[str, Any]] = {
+    "plate": plate(),
+    "spectral": plate(split="spectral"),
+    "AT1, hybrid": plate(split="hybrid", dissipation="AT1"),
+    "rotated": plate(elements="rotated", split="volumetric_deviatoric"),
+    "history": plate(irreversibility="history"),
+    "crack set": plate(irreversibility="crack_set"),
+    "viscous": plate(viscosity=0.05),
+    "damped": plate(damping=0.2, faces={"x": {"high": "absorbing"}}),
+    "void": plate(regions=HOLE),
+    "periodic": plate(section=PERIODIC),
+    "pushed": plate(loads=PUSH, faces={"x": {"low": "sliding"}, "y": "sliding"}),
+    "displaced": plate(
+        loads=[{"face": "y.high", "displacement": {"y": 0.3}, "history": [[0, 0], [1, 1], [2, 0.5]]}], faces={"y": {"low": "clamped"}}
+    ),
+}  # fmt: skip
+
+
+def last(simulation) -> tuple[dict[str, float], np.ndarray, dict[str, np.ndarray]]:
+    return simulation.history_row(), simulation.phi, simulation.derived(simulation.model.derived_names())
+
+
+def assert_same_bits(a, b) -> None:
+    (row, phi, fields), (other_row, other_phi, other_fields) = last(a), last(b)
+    np.testing.assert_equal(row, other_row)
+    np.testing.assert_array_equal(phi, other_phi)
+    for name, values in fields.items():
+        np.testing.assert_array_equal(values, other_fields[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_checkpoints_continue_bit_for_bit(name, tmp_path):
+    whole = pf.Simulation.from_scenario(copy.deepcopy(CASES[name]), threads=1)
+    whole.advance(until=1.0)
+    # Between two times that steps lead up to, so that the plan of steps is part of what is kept.
+    whole.advance(
+        until=1.6, on_step=lambda sim: checkpoint.save(tmp_path / "c.h5", *sim.checkpoint()) if sim.time < 1.3 else None
+    )
+    whole.advance()
+    arrays, meta = checkpoint.load(tmp_path / "c.h5")
+    again = pf.Simulation.from_scenario(copy.deepcopy(CASES[name]), threads=1)
+    again.restore(arrays, meta)
+    assert 1.0 < again.time < 1.3
+    again.advance(until=1.6)
+    again.advance()
+    assert_same_bits(whole, again)
+
+
+@pytest.mark.parametrize("name", ["spectral", "rotated", "damped", "void", "periodic"])
+def test_any_number_of_threads_gives_the_same_bits(name, monkeypatch):
+    monkeypatch.setattr("phasefield.mechanics.dynamics.BLOCK_CELLS", 96)
+    found = []
+    for threads in (1, 2, 3):
+        simulation = pf.Simulation.from_scenario(copy.deepcopy(CASES[name]), threads=threads)
+        simulation.advance(until=1.2)
+        found.append(simulation)
+    assert_same_bits(found[0], found[1])
+    assert_same_bits(found[0], found[2])
+
+
+@pytest.mark.parametrize("split", ["none", "volumetric_deviatoric", "spectral"])
+@pytest.mark.parametrize("elements", ["full", "rotated"])
+def test_cracks_of_a_symmetric_body_stay_symmetric(split, elements):
+    simulation = pf.Simulation.from_scenario(plate(end=4.0, split=split, elements=elements), threads=1)
+    simulation.advance()
+    assert simulation.phi.max() > 0.99
+    assert (simulation.phi > 0.5).sum() > 60
+    np.testing.assert_array_equal(simulation.phi, simulation.phi[::-1])
+    np.testing.assert_array_equal(simulation.body.u[1], -simulation.body.u[1][::-1])
+
+
+@pytest.mark.parametrize("name", ["plate", "spectral", "rotated", "damped", "void", "periodic", "pushed", "displaced"])
+def test_energy_balance_is_of_second_order(name):
+    """|T + U + D + damped − W| falls with the square of the step, where damage grows too, up to the tolerance of damage."""
+    errors = []
+    for size in (0.02, 0.005):
+        scenario = copy.deepcopy(CASES[name])
+        scenario["time"]["step"] = size
+        scenario["model"]["damage_tolerance"] = 1e-9
+        simulation = pf.Simulation.from_scenario(scenario, threads=1)
+        simulation.advance()
+        row = simulation.history_row()
+        assert row["dissipated"] > 0.0
+        errors.append(abs(row["imbalance"]) / max(row["work"], row["energy_kinetic"]))
+    assert errors[0] < 5e-3
+    assert errors[1] < 0.3 * errors[0] or errors[1] < 1e-6, errors
+
+
+def test_balance_and_momentum_survive_steps_of_other_lengths():
+    """Odd times that somebody waits for change the step; velocities then go to where they belong."""
+    one = pf.Simulation.from_scenario(plate(split="spectral"), threads=1)
+    one.advance()
+    many = pf.Simulation.from_scenario(plate(split="spectral"), threads=1)
+    for time in np.sort(np.random.default_rng(3).uniform(0.0, 2.0, 25)):
+        many.advance(until=float(time))
+    many.advance()
+    assert many.steps > one.steps
+    row, other = many.history_row(), one.history_row()
+    assert abs(row["imbalance"]) < 3e-3 * row["work"]
+    assert row["work"] == pytest.approx(other["work"], rel=2e-3)
+    assert row["momentum_y"] == pytest.approx(row["impulse_y"], abs=1e-11 * row["momentum_scale"])
+
+
+def test_a_whole_body_accelerates_as_a_point():
+    """Without a crack, under one traction, the centre of mass obeys Newton's law."""
+    pull = [{"face": "x.high", "traction": {"x": 0.5}}]
+    simulation = pf.Simulation.from_scenario(plate((20, 12), 0.0, loads=pull, end=3.0), threads=1)
+    simulation.advance()
+    row = simulation.history_row()
+    # Velocities are half a step ahead.
+    assert row["momentum_x"] == pytest.approx(0.5 * 12.0 * (3.0 + 0.5 * simulation.last_size), rel=1e-12)
+    assert row["momentum_y"] == pytest.approx(0.0, abs=1e-12 * row["momentum_scale"])
+
+
+def test_uniform_damage_follows_the_closed_form():
+    """A square stretched uniformly from all sides has φ = 2H/(Gc/ℓ + 2H) of AT2 at every moment."""
+    faces = {"x": {"low": "sliding"}, "y": {"low": "sliding"}}
+    loads = [{"face": f"{a}.high", "velocity": {a: 0.06}, "ramp": 20.0} for a in "xy"]
+    scenario = plate((12, 12), 0.0, faces=faces, loads=loads, end=10.0, damping=8.0, damage_tolerance=1e-10)
+    simulation = pf.Simulation.from_scenario(scenario, threads=1)
+    simulation.advance()
+    drive = simulation.derived(["driving_energy"])["driving_energy"]
+    expected = 2.0 * drive / (0.5 + 2.0 * drive)
+    assert simulation.phi.min() > 0.1
+    np.testing.assert_allclose(simulation.phi, expected, atol=2e-3 * simulation.phi.max())
+
+
+def test_check_tells_of_waves():
+    prediction = predict(pf.load_scenario(plate()))
+    rows = dict(prediction.rows())
+    assert rows["dilatational waves"].startswith("33.3333")
+    assert rows["Rayleigh waves"].startswith("18.59")
+    assert prediction.steps == pytest.approx(2.0 * 33.3333 / (0.9 * 0.8944), abs=1.0)
+    assert not any("nothing happens" in warning for warning in prediction.warnings)
+    idle = predict(pf.load_scenario(plate(loads=[])))
+    assert any("nothing happens" in warning for warning in idle.warnings)
+
+
+def test_a_run_is_verified(tmp_path):
+    scenario = plate((48, 33), end=5.0, split="spectral", section={"verify": {"mirror": ["y"], "balance": 2e-3}})
+    run = pf.run(scenario, output=tmp_path / "run", threads=1)
+    checks = {c.name: c for c in pf.verify(run).checks}
+    assert pf.verify(run).passed, str(pf.verify(run))
+    for name in (
+        "irreversibility",
+        "energy balance",
+        "balance of cracks",
+        "momentum",
+        "crack energy of frames",
+        "mirror symmetry in y",
+    ):
+        assert checks[name].status == "pass", name
+    # A wrong theory fails: another Gc, another symmetry.
+    wrong = pf.verify(run, {"model.toughness": 1.1})
+    assert {c.name for c in wrong.checks if c.status == "fail"} == {"crack energy of frames"}
+    other = pf.verify(run, {"verify.mirror": ["x"]})
+    assert [c.status for c in other.checks if c.name == "mirror symmetry in x"] == ["fail"]
+
+
+def test_unstable_steps_are_refused_before_they_are_taken():
+    with pytest.raises(InputError, match=r"time\.step: 0\.05 is not stable; 0\.02683 is the longest"):
+        pf.Simulation.from_scenario(plate(section={"time": {"end": 1.0, "step": 0.05}}))
+
+
+def test_numbers_that_are_not_finite_end_a_run():
+    simulation = pf.Simulation.from_scenario(plate(), threads=1)
+    simulation.advance(until=0.5)
+    simulation.body.u[0, 3, 3] = np.nan
+    with pytest.raises(NumericalError, match="finite"):
+        simulation.advance()
+
+
+def test_runs_on_the_gpu_are_refused():
+    with pytest.raises(InputError, match="runs on the CPU only"):
+        pf.Simulation.from_scenario(plate(), device="gpu")
