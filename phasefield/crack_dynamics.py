@@ -140,6 +140,7 @@ class CrackDynamics(Simulation):
         self.body.kinetic = 0.0
         self.balance.first_cracks = self.balance.cracks
         self.balance.first_energy = self.balance.cracks + self.body.elastic(self.phi)
+        self.loads.begin()
 
     def derived(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         if not names:
@@ -207,7 +208,7 @@ class CrackDynamics(Simulation):
         row["reach"] = float(self._distance[cracked].max()) if self._distance is not None and cracked.any() else 0.0
         if self.grid.dimensions == 2:
             row |= self._tips()
-        return row | {name: float(value) for name, value in asdict(self.counters).items()}
+        return row | loads.records() | {name: float(value) for name, value in asdict(self.counters).items()}
 
     def _tips(self) -> dict[str, float]:
         """The tip of the longest crack from the notch, and how many tips there are."""
@@ -241,7 +242,8 @@ class CrackDynamics(Simulation):
     # --- time ---------------------------------------------------------------------------------------------------
 
     def _corners(self) -> Iterable[float]:
-        return self.loads.corners
+        # What lies within rounding of the present has happened.
+        return (t for t in self.loads.corners if t > self.time * (1.0 + SAME_STEP))
 
     def _step(self, target: float) -> None:
         if self._left == 0 or target != self._target:
@@ -266,15 +268,18 @@ class CrackDynamics(Simulation):
     def _change_step(self) -> None:
         """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step."""
         body, change = self.body, 0.5 * (self._size - self.last_size)
+        if self.last_size == 0.0:
+            self.loads.start(self._size)
         kinetic, lost, before = body.kinetic, body.lost, body.v.copy()
         body.push(self.phi, change)
-        self.loads.push(self.time, change, self._size, first=True)
+        self.loads.push(self.time, change, self._size, correction=True)
         body.kinetic, body.lost = kinetic, lost
         if self.last_size == 0.0:
             # As if a step had led here: that is the energy which steps conserve.
             body.kinetic = 0.5 * float((body.mass * body.v * (2.0 * before - body.v))[(slice(None), *body.own)].sum())
             self._follow()
-            self.balance.first_energy = body.kinetic + body.elastic(self.phi) + self.balance.cracks
+            energy = body.kinetic + body.elastic(self.phi) + self.balance.cracks
+            self.balance.first_energy = energy - self.loads.work
 
     def _crack(self, size: float) -> None:
         self.body.energies(self._drive, driving=True)

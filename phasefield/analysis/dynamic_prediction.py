@@ -47,6 +47,6 @@ def predict_motion(loaded: LoadedScenario) -> CrackPrediction:
         ("step", f"{step:.4g}, {share:.3g} of the longest that is stable whatever cracks"),
     )
     warnings = list(prediction.warnings)
-    if not (loads.given or body.v.any()):
+    if not loads.given:
         warnings.append("nothing happens to the body: no traction, velocity or displacement is given")
     return replace(prediction, warnings=tuple(warnings), more=rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from pydantic_core import PydanticCustomError
 
@@ -19,13 +21,15 @@ def checked_formula(text: str, what: str = "expression") -> str:
     return text
 
 
-def formula_values(text: str, grid: Grid, place: str) -> np.ndarray:
-    """Values at the cell centres, broadcastable to `grid.shape`; not finite outside the domain of the formula.
+def formula_values(
+    text: str, grid: Grid, place: str, coordinates: Mapping[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """Values at the cell centres, or other coordinates, broadcastable to them; not finite outside the domain of the formula.
 
     Raises:
         InputError: a name that the grid does not have; `place` is the key path.
     """
-    coordinates = grid.coordinates()
+    coordinates = grid.coordinates() if coordinates is None else coordinates
     expression = _parse(text, tuple(coordinates), place)
     lengths = {f"L{axis.name}": axis.length for axis in grid.axes}
     with np.errstate(all="ignore"):

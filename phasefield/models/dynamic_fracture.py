@@ -10,7 +10,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from phasefield.errors import InputError
 from phasefield.mechanics.damage import DamageSolver
-from phasefield.mechanics.dynamic_loads import DynamicLoad, DynamicLoads
+from phasefield.mechanics.dynamic_load_sections import AxisName, DynamicLoad, Formula, Layer
+from phasefield.mechanics.dynamic_loads import DynamicLoads
 from phasefield.mechanics.dynamics import HOURGLASS, MovingBody
 from phasefield.mechanics.material_sections import Density
 from phasefield.models.base import Kinetics, non_conserved
@@ -60,12 +61,19 @@ class DynamicFracture(Cracked):
         name: Literal["dynamic_fracture"]
         density: Density = Field(description="ρ, mass per volume: a number, a formula in x, y, z or {file: …}")
         damping: NonNegativeFloat = Field(default=0.0, description="α of a force −αρu̇ everywhere, 1/time")
-        faces: dict[Literal["x", "y", "z"], Any] = Field(
+        faces: dict[AxisName, Any] = Field(
             default={},
             description="free, clamped, sliding or absorbing, by axis or by axis and end; free when not named",
         )
+        layers: list[Layer] = Field(
+            default=[], description="damping in front of faces, which absorb unless faces says otherwise"
+        )
         loads: list[DynamicLoad] = Field(
-            default=[], description="tractions, velocities and displacements on faces or parts of them, in time"
+            default=[],
+            description="tractions, velocities, displacements and impacts on faces or parts of them, in time",
+        )
+        initial_velocity: dict[AxisName, Formula] = Field(
+            default={}, description="velocity at time 0: numbers or formulas in x, y, z"
         )
         viscosity: PositiveFloat | None = Field(
             default=None, description="τ in τ ∂φ/∂t = −δE/δφ; damage without delay when absent"
@@ -138,7 +146,8 @@ class DynamicFracture(Cracked):
         )
         if p.damping:
             body.damp(p.damping)
-        return body, DynamicLoads(body, p.faces, p.loads), damage
+        loads = DynamicLoads(body, p.faces, p.loads, p.layers, p.initial_velocity)
+        return body, loads, damage
 
     def unsuited(self, grid: Grid) -> str | None:
         if grid.dimensions == 1:
