@@ -237,7 +237,6 @@ class DynamicLoads:
         """Whether anything is given beside faces at rest."""
         return self.initial is not None or any(part.loads for part in self.parts)
 
-
     @property
     def work(self) -> float:
         """Of all loads on the body, since the start."""

@@ -358,8 +358,16 @@ class VerifySection(Strict):
 # Checks of some kinds of evolution alone. Others do not make them: in their resolved scenarios they stand only where they were
 # set.
 CHECKS_OF = {
-    "gradient_flow": ("mass", "shrinking_radius", "structure_factor", "avrami", "twins", "manufactured"),
-    "crack_growth": ("balance", "crack_area", "homogeneous", "strip", "band_profile"),
+    "gradient_flow": (
+        "linear_stability",
+        "mass",
+        "shrinking_radius",
+        "structure_factor",
+        "avrami",
+        "twins",
+        "manufactured",
+    ),
+    "crack_growth": ("linear_stability", "balance", "crack_area", "homogeneous", "strip", "band_profile"),
     "crack_dynamics": ("balance", "crack_area", "mirror", "running_crack"),
 }
 

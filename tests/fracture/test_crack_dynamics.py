@@ -164,9 +164,8 @@ def test_check_tells_of_waves():
 
 
 def test_a_run_is_verified(tmp_path):
-    scenario = plate(
-        (48, 33), end=4.0, loads=pulled(20.0), split="spectral", section={"verify": {"mirror": ["y"], "balance": 2e-3}}
-    )
+    section = {"verify": {"mirror": ["y"], "balance": 3e-3}}
+    scenario = plate((48, 33), end=3.0, loads=pulled(6.0), split="spectral", section=section)
     run = pf.run(scenario, output=tmp_path / "run", threads=1)
     checks = {c.name: c for c in pf.verify(run).checks}
     assert pf.verify(run).passed, str(pf.verify(run))
