@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dynamic_scenarios import E, GC, NU, plate
+from dynamic_scenarios import GC, NU, E, plate
 
 import phasefield as pf
 from phasefield.analysis.predict import predict
@@ -31,7 +31,8 @@ CASES: dict[str, dict[str, Any]] = {
     "periodic": plate(section=PERIODIC),
     "pushed": plate(loads=PUSH, faces={"x": {"low": "sliding"}, "y": "sliding"}),
     "displaced": plate(
-        loads=[{"face": "y.high", "displacement": {"y": 0.3}, "history": [[0, 0], [1, 1], [2, 0.5]]}], faces={"y": {"low": "clamped"}}
+        loads=[{"face": "y.high", "displacement": {"y": 0.3}, "history": [[0, 0], [1, 1], [2, 0.5]]}],
+        faces={"y": {"low": "clamped"}},
     ),
 }  # fmt: skip
 
