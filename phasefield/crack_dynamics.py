@@ -51,7 +51,7 @@ class MotionCounters:
 
 @dataclass
 class MotionBalance:
-    """Energies of cracks, and what all energies were at the start: a little other than 0 where loads begin with a jump."""
+    """Energies of cracks, and what all energies together began with, T as that of the present length of steps."""
 
     local: float = 0.0
     gradient: float = 0.0
@@ -266,20 +266,21 @@ class CrackDynamics(Simulation):
             raise NumericalError(f"the kinetic energy is not finite at t = {self.time:g}")
 
     def _change_step(self) -> None:
-        """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step."""
-        body, change = self.body, 0.5 * (self._size - self.last_size)
+        """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step.
+
+        T = ½ v(t − Δt/2)·M v(t + Δt/2) is then another by some (Δt a)², as if a step of the new length had led here: the balance
+        goes on from there.
+        """
+        body, loads, change = self.body, self.loads, 0.5 * (self._size - self.last_size)
+        kinetic, lost, work = body.kinetic, body.lost, loads.work
         if self.last_size == 0.0:
-            self.loads.start(self._size)
-        kinetic, lost, before = body.kinetic, body.lost, body.v.copy()
+            loads.start(self._size)
+        old = body.v.copy()
         body.push(self.phi, change)
-        self.loads.push(self.time, change, self._size, correction=True)
-        body.kinetic, body.lost = kinetic, lost
-        if self.last_size == 0.0:
-            # As if a step had led here: that is the energy which steps conserve.
-            body.kinetic = 0.5 * float((body.mass * body.v * (2.0 * before - body.v))[(slice(None), *body.own)].sum())
-            self._follow()
-            energy = body.kinetic + body.elastic(self.phi) + self.balance.cracks
-            self.balance.first_energy = energy - self.loads.work
+        loads.push(self.time, change, self._size, correction=True)
+        before = body.v - self._size / change * (body.v - old)
+        body.kinetic, body.lost = 0.5 * float((body.mass * body.v * before)[(slice(None), *body.own)].sum()), lost
+        self.balance.first_energy += (body.kinetic - kinetic) - (loads.work - work)
 
     def _crack(self, size: float) -> None:
         self.body.energies(self._drive, driving=True)

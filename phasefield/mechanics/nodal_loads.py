@@ -46,7 +46,8 @@ class NodalLoad(ABC):
         where = np.nonzero(nodes)
         self.index = (component, *where)
         self.mass, self.damping = body.mass[where], body.damping[self.index]
-        self.now, self.path, self.before = (np.zeros(len(where[0])) for _ in range(3))
+        # Velocities before and after the last push.
+        self.now, self.path, self.before, self.after = (np.zeros(len(where[0])) for _ in range(4))
         self.work = self.impulse = 0.0
 
     @property
@@ -78,6 +79,7 @@ class NodalLoad(ABC):
             change = self.mass * (target - free)
             self.impulse += float(change.sum())
             self.work += 0.5 * float((change * (target + free)).sum())
+        self.before = self.after = self.body.v[self.index]
 
     def push(self, time: float, step: float, following: float, correction: bool) -> None:
         """After `MovingBody.push`; `correction` for one that only changes the time to which velocities belong."""
@@ -93,7 +95,7 @@ class NodalLoad(ABC):
             # Dampers act at the mean of the velocities before and after.
             mean = (mass * self.damping * change * (2.0 * before + free + new)).sum()
             body.lost += 0.25 * step * float(mean)
-        self.now = forces
+        self.now, self.after = forces, new
 
     def records(self) -> dict[str, float]:
         """Scalars for the history."""
@@ -101,11 +103,11 @@ class NodalLoad(ABC):
 
     def keep(self) -> tuple[np.ndarray, dict[str, float]]:
         """An array and numbers from which `recall` goes on bit for bit."""
-        return self.now, {"work": self.work, "impulse": self.impulse}
+        return np.stack([self.now, self.before, self.after]), {"work": self.work, "impulse": self.impulse}
 
-    def recall(self, now: np.ndarray, numbers: dict[str, Any]) -> None:
+    def recall(self, arrays: np.ndarray, numbers: dict[str, Any]) -> None:
         """The opposite of `keep`."""
-        self.now = np.array(now)
+        self.now, self.before, self.after = np.array(arrays)
         for name in self.keep()[1]:
             setattr(self, name, float(numbers[name]))
 
@@ -140,6 +142,10 @@ class Motion(NodalLoad):
         if self.load is not None and not self.load.acts(time + 0.5 * following):
             return free, np.zeros(len(free))
         target = self._velocity(time, following)
+        if correction:
+            # Part of a jump of the velocity counts with the step that follows, of which `now` will not tell.
+            before = target - following / step * (target - self.after)
+            self.work += 0.5 * float((self.mass * (target * before - self.after * self.before)).sum())
         return target, (target - free) * weight / step
 
     def jump(self, following: float) -> np.ndarray | None:
@@ -226,6 +232,6 @@ class Projectile(NodalLoad):
         }
 
     def keep(self) -> tuple[np.ndarray, dict[str, float]]:
-        now, numbers = super().keep()
+        arrays, numbers = super().keep()
         own = {name: getattr(self, name) for name in ("velocity", "displacement", "lost", "kinetic")}
-        return now, numbers | own
+        return arrays, numbers | own
