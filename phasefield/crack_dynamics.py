@@ -23,6 +23,7 @@ from phasefield.errors import InputError, NumericalError
 from phasefield.mechanics.crack_tips import find_tips
 from phasefield.mechanics.cracked_body import tensor_fields
 from phasefield.mechanics.dynamics import MovingBody
+from phasefield.mechanics.thermal_strain import heated_stress
 from phasefield.models.dynamic_fracture import DynamicFracture
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
@@ -51,12 +52,16 @@ class MotionCounters:
 
 @dataclass
 class MotionBalance:
-    """Energies of cracks, and what all energies together began with, T as that of the present length of steps."""
+    """Energies of cracks, and what all energies together began with, T as that of the present length of steps.
+
+    heat_work: what changes of thermal strain have added to the elastic energy.
+    """
 
     local: float = 0.0
     gradient: float = 0.0
     first_cracks: float = 0.0
     first_energy: float = 0.0
+    heat_work: float = 0.0
 
     @property
     def cracks(self) -> float:
@@ -97,6 +102,7 @@ class CrackDynamics(Simulation):
         self.end, self.time = float(settings.time.end), 0.0
         self._threads = available_threads() if threads is None else threads
         self.body, self.loads, self.damage = self.model.built(scenario, self._threads)
+        self.heat = self.model.thermal_strain(scenario)
         self.cracks = self.damage.cracks
         self.phi = np.zeros(self.grid.shape)
         self._growth = np.zeros(self.grid.shape)
@@ -134,6 +140,7 @@ class CrackDynamics(Simulation):
         self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
         self._growth[...] = 0.0
         self.body.u[...], self.body.v[...] = 0.0, 0.0
+        self.body.expansion = None if self.heat is None else self.heat.begin(self.time)
         self.body.energies(self._drive, driving=True)
         self.last_size = 0.0
         self._follow()
@@ -155,10 +162,12 @@ class CrackDynamics(Simulation):
             strain = self.body.strain_at_centres()
             fields |= tensor_fields("strain", strain, d)
             g = self.damage.degradation.value(self.phi).reshape(-1)
-            flat, stress = strain.reshape(len(strain), -1), np.empty((len(strain), self.grid.cells))
-            unused = np.empty((2, self.grid.cells))
-            self.body.split.stress(flat, g, stress, unused[0], unused[1])
+            heat = 0.0 if self.body.expansion is None else self.body.expansion
+            expansion = np.broadcast_to(heat, self.grid.shape).reshape(-1)
+            stress = heated_stress(self.body.split, strain.reshape(len(strain), -1), expansion, g)
             fields |= tensor_fields("stress", stress.reshape(strain.shape), d)
+        if self.heat is not None:
+            fields["temperature"] = np.array(np.broadcast_to(self.heat.temperature(self.time), self.grid.shape))
         return {name: fields[name] for name in names}
 
     @property
@@ -194,7 +203,8 @@ class CrackDynamics(Simulation):
             "dissipated": balance.cracks - balance.first_cracks,
             "damped": body.lost,
             "work": loads.work,
-            "imbalance": energy + body.lost - loads.work - balance.first_energy,
+            **({} if self.heat is None else {"heat_work": balance.heat_work}),
+            "imbalance": energy + body.lost - loads.work - balance.heat_work - balance.first_energy,
             measure: self.cracks.length(self.phi),
             "mean_phi": float(self.phi.mean()),
             "min_phi": float(self.phi.min()),
@@ -253,17 +263,39 @@ class CrackDynamics(Simulation):
             if abs(self._size - self.last_size) > SAME_STEP * self._size:
                 self._change_step()
         size = self._size
-        self.body.move(size)
+        heated = self._move(size)
         self.loads.moved(size)
         self._left -= 1
         self.time = target if self._left == 0 else self.time + size
+        self._account_heat(heated)
         self._crack(size)
+        self._account_heat(heated)
         self.body.push(self.phi, size)
         self.loads.push(self.time, size, size)
         self.last_size = size
         self.counters.steps += 1
         if not math.isfinite(self.body.kinetic):
             raise NumericalError(f"the kinetic energy is not finite at t = {self.time:g}")
+
+    def _move(self, size: float) -> np.ndarray | None:
+        """u ← u + Δt v, and ε* of then: half-way, what that adds to ψ⁺ and ψ⁻ (2, *grid.shape); None where ε* stays."""
+        strain = None if self.heat is None else self.heat.next(self.time + size)
+        if strain is None:
+            self.body.move(size)
+            return None
+        self.body.move(0.5 * size)
+        before, after = np.empty((2, 2, *self.grid.shape))
+        self.body.energies(*before)
+        self.body.expansion = strain
+        self.body.energies(*after)
+        self.body.move(0.5 * size)
+        return after - before
+
+    def _account_heat(self, added: np.ndarray | None) -> None:
+        """Half the work of heat in a step, before and after φ grows: in linear bodies without cracks it then balances exactly."""
+        if added is not None:
+            g = self.damage.degradation.value(self.phi)
+            self.balance.heat_work += 0.5 * float((g * added[0] + added[1]).sum()) * self.grid.cell_volume
 
     def _change_step(self) -> None:
         """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step.
@@ -312,6 +344,8 @@ class CrackDynamics(Simulation):
             "counters": asdict(self.counters),
             "stopped": self.stopped,
         }
+        if self.heat is not None:
+            meta["heat"] = self.heat.time
         return arrays, meta
 
     def restore(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
@@ -320,6 +354,8 @@ class CrackDynamics(Simulation):
         self.last_size, self._size, self._left, self._target = float(last), float(size), int(left), float(target)
         self.phi, self._growth = np.array(arrays["phi"]), np.array(arrays["growth"])
         self.body.u[...], self.body.v[...] = arrays["u"], arrays["v"]
+        if self.heat is not None:
+            self.body.expansion = self.heat.begin(float(meta["heat"]))
         if "history" in arrays:
             self.damage.irreversibility.largest[...] = arrays["history"]  # type: ignore[attr-defined]
         self.body.kinetic, self.body.lost = float(meta["kinetic"]), float(meta["lost"])

@@ -14,6 +14,7 @@ from phasefield.mechanics.dynamic_load_sections import AxisName, DynamicLoad, Fo
 from phasefield.mechanics.dynamic_loads import DynamicLoads
 from phasefield.mechanics.dynamics import HOURGLASS, MovingBody
 from phasefield.mechanics.material_sections import Density
+from phasefield.mechanics.thermal_strain import ThermalSection, ThermalStrain
 from phasefield.models.base import Kinetics, non_conserved
 from phasefield.models.cracked import Cracked, CrackedParams
 from phasefield.registry import lookup, register
@@ -29,7 +30,7 @@ class DynamicFracture(Cracked):
 
     ρ ü = div σ − αρ u̇,   σ = g(φ) ∂ψ⁺/∂ε + ∂ψ⁻/∂ε,   φ = argmin over φ ≥ φₙ of ∫ g(φ)ψ⁺ + c₁φ + ½c₂φ² + κ/2 |∇φ|² dV,
 
-    or τ ∂φ/∂t = −δE/δφ. Constants as in `fracture`.
+    or τ ∂φ/∂t = −δE/δφ. Constants as in `fracture`. With thermal strains ε is what is left of the strain without them.
 
     Source: M. J. Borden, C. V. Verhoosel, M. A. Scott, T. J. R. Hughes, C. M. Landis, Comput. Methods Appl. Mech. Eng. 217–220
     (2012) 77, doi:10.1016/j.cma.2012.01.008; C. J. Larsen, C. Ortner, E. Süli, Math. Models Methods Appl. Sci. 20 (2010) 1021,
@@ -74,6 +75,9 @@ class DynamicFracture(Cracked):
         )
         initial_velocity: dict[AxisName, Formula] = Field(
             default={}, description="velocity at time 0: numbers or formulas in x, y, z"
+        )
+        thermal: ThermalSection | None = Field(
+            default=None, description="thermal strains of a body that is cooled, or whose temperature is given"
         )
         viscosity: PositiveFloat | None = Field(
             default=None, description="τ in τ ∂φ/∂t = −δE/δφ; damage without delay when absent"
@@ -149,6 +153,18 @@ class DynamicFracture(Cracked):
         loads = DynamicLoads(body, p.faces, p.loads, p.layers, p.initial_velocity)
         return body, loads, damage
 
+    def thermal_strain(self, loaded: Any) -> ThermalStrain | None:
+        """ε* of the body of a loaded scenario; None where its temperature does not matter.
+
+        Raises:
+            InputError: what the grid and the section contradict, with the key path.
+        """
+        section = self.parameters.thermal
+        try:
+            return None if section is None else ThermalStrain(section, loaded.grid)
+        except InputError as error:
+            raise loaded.located(error) from None
+
     def unsuited(self, grid: Grid) -> str | None:
         if grid.dimensions == 1:
             return "fracture needs two or three axes"
@@ -158,4 +174,5 @@ class DynamicFracture(Cracked):
 
     def derived_names(self) -> tuple[str, ...]:
         velocities = tuple(f"velocity_{name}" for name in AXIS_NAMES[: self.dimensions])
-        return (*super().derived_names(), *velocities)
+        temperature = () if self.parameters.thermal is None else ("temperature",)
+        return (*super().derived_names(), *velocities, *temperature)
