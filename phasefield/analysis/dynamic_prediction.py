@@ -47,6 +47,6 @@ def predict_motion(loaded: LoadedScenario) -> CrackPrediction:
         ("step", f"{step:.4g}, {share:.3g} of the longest that is stable whatever cracks"),
     )
     warnings = list(prediction.warnings)
-    if not loads.given:
-        warnings.append("nothing happens to the body: no traction, velocity or displacement is given")
+    if not loads.given and model.thermal_strain(loaded) is None:
+        warnings.append("nothing happens to the body: no load, initial velocity or temperature is given")
     return replace(prediction, warnings=tuple(warnings), more=rows)
