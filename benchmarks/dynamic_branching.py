@@ -2,10 +2,10 @@
 
 python benchmarks/dynamic_branching.py [case …]     → benchmarks/results/dynamic_branching.json
 
-Without names all cases are run; others that are in the file stay. The plate of `scenarios/dynamic_branching.yaml` (100 mm × 40 mm,
-1 MPa, 80 µs), one thread unless `--threads` says otherwise. `balance`: largest |T + U + D − W| over the largest W, and over the
-largest D; `asymmetry`: largest difference of φ and its mirror image in any frame. Seconds are those of the steps with their history,
-without output and verdict; ns are per cell and step.
+Without names all cases are run; others that are in the file stay. The plate of `scenarios/dynamic_branching.yaml` (100 mm ×
+40 mm, 1 MPa, 80 µs), one thread unless `--threads` says otherwise. `balance`: largest |T + U + D − W| over the largest W, and
+over the largest D; `asymmetry`: largest difference of φ and its mirror image in any frame. Seconds are those of the whole run,
+with history, frames and verdict, kernels compiled before; ns of CPU time are per cell and step.
 """
 
 from __future__ import annotations
