@@ -22,6 +22,7 @@ from phasefield.backend import available_threads
 from phasefield.errors import InputError, NumericalError
 from phasefield.mechanics.crack_tips import find_tips
 from phasefield.mechanics.cracked_body import tensor_fields
+from phasefield.mechanics.damage_steps import DamageSteps
 from phasefield.mechanics.dynamics import MovingBody
 from phasefield.mechanics.thermal_strain import heated_stress
 from phasefield.models.dynamic_fracture import DynamicFracture
@@ -105,7 +106,10 @@ class CrackDynamics(Simulation):
         self.heat = self.model.thermal_strain(scenario)
         self.cracks = self.damage.cracks
         self.phi = np.zeros(self.grid.shape)
-        self._growth = np.zeros(self.grid.shape)
+        # Damage of the step before the last one.
+        self._before = self.phi
+        self._damage_steps = DamageSteps(self.damage, self._threads)
+        self._change = np.zeros(self.grid.shape)
         self._notch = np.zeros(self.grid.shape, bool)
         # Of every cell from the notch; None without one.
         self._distance: np.ndarray | None = None
@@ -138,7 +142,7 @@ class CrackDynamics(Simulation):
         if self._notch.any():
             self._distance = np.asarray(distance_transform_edt(~self._notch, sampling=self.grid.spacing[::-1]))
         self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
-        self._growth[...] = 0.0
+        self._before = self.phi
         self.body.u[...], self.body.v[...] = 0.0, 0.0
         self.body.expansion = None if self.heat is None else self.heat.begin(self.time)
         self.body.energies(self._drive, driving=True)
@@ -317,18 +321,18 @@ class CrackDynamics(Simulation):
     def _crack(self, size: float) -> None:
         self.body.energies(self._drive, driving=True)
         rate = 0.0 if self.model.damage_viscosity is None else self.model.damage_viscosity / size
-        start = np.clip(self.phi + self._growth, self.phi, 1.0)
-        result = self.damage.solve(start, self.phi, self._drive, self.model.parameters.damage_tolerance, rate=rate)
-        np.subtract(result.phi, self.phi, out=self._growth)
-        self.counters.healing = max(self.counters.healing, -float(self._growth.min()))
-        self.phi = result.phi
+        tolerance = self.model.parameters.damage_tolerance
+        result = self._damage_steps.follow(self._before, self.phi, self._drive, tolerance, rate=rate)
+        self._before, self.phi = self.phi, result.phi
+        np.subtract(self._before, self.phi, out=self._change)
+        self.counters.healing = max(self.counters.healing, float(self._change.max()))
         self.damage.accept(self._drive)
         self.counters.damage_iterations += result.iterations
 
     # --- checkpoints --------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        arrays = {"phi": self.phi, "growth": self._growth, "u": self.body.u, "v": self.body.v}
+        arrays = {"phi": self.phi, "before": self._before, "u": self.body.u, "v": self.body.v}
         largest = getattr(self.damage.irreversibility, "largest", None)
         if largest is not None:
             arrays["history"] = largest
@@ -352,7 +356,7 @@ class CrackDynamics(Simulation):
         self.time, self.stopped = float(meta["time"]), str(meta["stopped"])
         last, size, left, target = meta["steps"]
         self.last_size, self._size, self._left, self._target = float(last), float(size), int(left), float(target)
-        self.phi, self._growth = np.array(arrays["phi"]), np.array(arrays["growth"])
+        self.phi, self._before = np.array(arrays["phi"]), np.array(arrays["before"])
         self.body.u[...], self.body.v[...] = arrays["u"], arrays["v"]
         if self.heat is not None:
             self.body.expansion = self.heat.begin(float(meta["heat"]))
@@ -365,6 +369,7 @@ class CrackDynamics(Simulation):
 
     def close(self) -> None:
         self.body.close()
+        self._damage_steps.close()
         self.damage.close()
 
 

@@ -25,7 +25,8 @@ class DamageOperator:
         threads: the most that are used.
 
     Attributes: `x`, `g` = Ax − b, `z`, `p` and `q` = Ap, (n0, n1, nx) each; `lower` likewise, `upper`, a number; `inverse` of the
-    diagonal of A; `products`, how often A was applied since `set`. Fields given to `set` are (grid.shape).
+    diagonal of A; `products`, how often A was applied since `set`. Fields given to `set` are (grid.shape). `faces`: κ/h² of those
+    between a cell and the next along each of the three axes; `across`: the sum over all faces of a cell.
     """
 
     def __init__(self, grid: Grid, gradient: GradientEnergy, threads: int = 1):
@@ -35,8 +36,8 @@ class DamageOperator:
         faces = [face.reshape(self.shape) for face in gradient.faces(grid)]
         # From x, y, z to the slowest axis, the middle one, x; missing axes have no faces.
         faces += [np.zeros(self.shape)] * (3 - len(faces))
-        self._faces = (faces[1], faces[2], faces[0]) if grid.dimensions == 2 else (faces[2], faces[1], faces[0])
-        self._across = self._sum_of_faces()
+        self.faces = (faces[1], faces[2], faces[0]) if grid.dimensions == 2 else (faces[2], faces[1], faces[0])
+        self.across = self._sum_of_faces()
         self.x, self.g, self.z, self.p, self.q, self.lower, self._y = (np.zeros(self.shape) for _ in range(7))
         self.b, self.D = np.zeros(self.shape), np.ones(self.shape)
         self.inverse = np.ones(self.shape)
@@ -51,7 +52,7 @@ class DamageOperator:
         self.D[...] = np.broadcast_to(D, self.grid.shape).reshape(self.shape)
         self.b[...] = np.broadcast_to(b, self.grid.shape).reshape(self.shape)
         self.products = 0
-        diagonal = self.D + self._across
+        diagonal = self.D + self.across
         # An empty cell without faces and dissipation, or one of AT1 all alone.
         self.D[diagonal == 0.0] = 1.0
         diagonal[diagonal == 0.0] = 1.0
@@ -60,7 +61,7 @@ class DamageOperator:
     @property
     def mean(self) -> tuple[float, float]:
         """Means of D and κ over cells that have faces and may move: in a crack D is as large as its energy, without a role."""
-        inside = (self._across > 0.0) & (self.lower < self.upper)
+        inside = (self.across > 0.0) & (self.lower < self.upper)
         kappa = np.broadcast_to(self.gradient.coefficient, self.grid.shape).reshape(self.shape)
         return (float(self.D[inside].mean()), float(kappa[inside].mean())) if inside.any() else (1.0, 0.0)
 
@@ -71,7 +72,7 @@ class DamageOperator:
         return self._state(
             kernels.gradient,
             self.D,
-            *self._faces,
+            *self.faces,
             self.x,
             self.b,
             self.lower,
@@ -85,7 +86,7 @@ class DamageOperator:
     def multiply(self) -> tuple[float, float]:
         """q = Ap; returns (p·q, g·p)."""
         self.products += 1
-        total = self._run(kernels.product, self.D, *self._faces, self.p, self.g, self.q).sum(axis=0)
+        total = self._run(kernels.product, self.D, *self.faces, self.p, self.g, self.q).sum(axis=0)
         return float(total[0]), float(total[1])
 
     def move(self, alpha: float) -> np.ndarray:
@@ -159,4 +160,4 @@ class DamageOperator:
 
     def _sum_of_faces(self) -> np.ndarray:
         """The part of the diagonal of A that comes from the gradient."""
-        return sum((f + np.roll(f, 1, axis) for axis, f in enumerate(self._faces)), np.zeros(self.shape))
+        return sum((f + np.roll(f, 1, axis) for axis, f in enumerate(self.faces)), np.zeros(self.shape))

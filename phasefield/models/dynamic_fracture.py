@@ -121,7 +121,7 @@ class DynamicFracture(Cracked):
         """About how many bytes the arrays of a run need."""
         d = grid.dimensions
         # Damage and its solver; displacement, velocity, damping and masses of nodes; energies.
-        return 8 * grid.cells * (18 + 3 * d + 2 + 4)
+        return 8 * grid.cells * (21 + 3 * d + 2 + 4)
 
     def built(self, loaded: Any, threads: int) -> tuple[MovingBody, DynamicLoads, DamageSolver]:
         """`build` for a loaded scenario, whose messages then name file and line."""
