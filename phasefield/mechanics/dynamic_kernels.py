@@ -19,7 +19,7 @@ from functools import cache
 from numba import njit
 
 # What cells do: a split, the strains it acts on, and whether temperature strains the body.
-STAR, SPECTRAL = 0, 1
+STAR, SPECTRAL, LINEAR = 0, 1, 2
 FULL, ROTATED = 0, 1
 COLD, PLANE_STRAIN, PLANE_STRESS = 0, 1, 2
 
@@ -76,7 +76,18 @@ def _spectral(x, y, z, s, lam, mu, gamma, g):
 
 
 @njit(**_INNER)
+def _linear(x, y, z, s, lam, mu, gamma, g):
+    """The same without a split."""
+    t = (x + y) + z
+    plus = 0.5 * lam * (t * t) + mu * (((x * x + y * y) + z * z) + 2.0 * (s * s))
+    pressure, twice = g * lam * t, 2.0 * mu * g
+    return pressure + twice * x, pressure + twice * y, twice * s, plus, 0.0
+
+
+@njit(**_INNER)
 def _split(kind, x, y, z, s, lam, mu, gamma, g):
+    if kind == LINEAR:
+        return _linear(x, y, z, s, lam, mu, gamma, g)
     if kind == STAR:
         return _star(x, y, z, s, lam, mu, gamma, g)
     return _spectral(x, y, z, s, lam, mu, gamma, g)
@@ -108,7 +119,7 @@ def _cells_2d(kind, points, heated, begin, size, low1, high1, low2, high2, phi, 
             xx, yy = xx - heat[i], yy - heat[i]
         if heated == PLANE_STRAIN:
             zz = -heat[i]
-        if points == FULL:
+        if points == FULL and kind != LINEAR:
             hxx, hyy = _POINT * ax * h1, _POINT * ay * h2
             hs, ht = 0.5 * _POINT * ay * h1, 0.5 * _POINT * ax * h2
             a0, b0, c0, _, _ = _split(kind, xx - hxx, yy - hyy, zz, xy - (hs + ht), la, m, gamma, g)
@@ -123,8 +134,14 @@ def _cells_2d(kind, points, heated, begin, size, low1, high1, low2, high2, phi, 
         else:
             w = volume
             sxx, syy, sxy, _, _ = _split(kind, xx, yy, zz, xy, la, m, gamma, g)
-            stiff = hourglass * (m * g)
-            fh1, fh2 = stiff * h1, stiff * h2
+            if points == FULL:
+                # All four points at once, as stresses are linear in the strains.
+                third, axial = _THIRD * volume * g, la + 2.0 * m
+                fh1 = third * (axial * (ax * ax) + m * (ay * ay)) * h1
+                fh2 = third * (axial * (ay * ay) + m * (ax * ax)) * h2
+            else:
+                stiff = hourglass * (m * g)
+                fh1, fh2 = stiff * h1, stiff * h2
         fx1, fy1, fx2, fy2 = w * (ax * sxx), w * (ay * sxy), w * (ax * sxy), w * (ay * syy)
         j = i + 1
         # Towards low x and low y, high x and low y, low x and high y, both high.
@@ -241,7 +258,7 @@ def _energies_2d(kind, points, heated, u, lam, mu, heat, numbers, first, last, p
                 xx, yy = xx - he[i], yy - he[i]
             if heated == PLANE_STRAIN:
                 zz = -he[i]
-            if points == FULL:
+            if points == FULL and kind != LINEAR:
                 hxx, hyy = _POINT * ax * h1, _POINT * ay * h2
                 hs, ht = 0.5 * _POINT * ay * h1, 0.5 * _POINT * ax * h2
                 _, _, _, p0, n0 = _split(kind, xx - hxx, yy - hyy, zz, xy - (hs + ht), la[i], m[i], gamma, 1.0)
@@ -252,7 +269,12 @@ def _energies_2d(kind, points, heated, u, lam, mu, heat, numbers, first, last, p
                 n[i] = 0.25 * ((n0 + n1) + (n2 + n3))
             else:
                 _, _, _, p0, n0 = _split(kind, xx, yy, zz, xy, la[i], m[i], gamma, 1.0)
-                p[i] = p0 + hourglass * (m[i] * (h1 * h1 + h2 * h2))
+                stiff1 = stiff2 = hourglass * m[i]
+                if points == FULL:
+                    axial = la[i] + 2.0 * m[i]
+                    stiff1 = 0.5 * _THIRD * (axial * (ax * ax) + m[i] * (ay * ay))
+                    stiff2 = 0.5 * _THIRD * (axial * (ay * ay) + m[i] * (ax * ax))
+                p[i] = p0 + (stiff1 * (h1 * h1) + stiff2 * (h2 * h2))
                 n[i] = n0
 
 
@@ -294,8 +316,3 @@ def energies_2d(split: int, points: int, heated: int) -> Callable[..., None]:
 
     return energies
 
-
-# By the number of dimensions.
-PUSH = {2: push_2d}
-ENERGIES = {2: energies_2d}
-SCRATCH = {2: SCRATCH_2D}

@@ -24,11 +24,16 @@ import numpy as np
 
 from phasefield.errors import InputError, unknown
 from phasefield.mechanics import dynamic_kernels as kernels
+from phasefield.mechanics import dynamic_kernels_3d as space
 from phasefield.mechanics.lattice_waves import element_limit, hourglass_coefficients
 from phasefield.mechanics.splits import Hybrid, NoSplit, Spectral, Split, StarConvex
 from phasefield.spectral.grid import Grid
 from phasefield.spectral.pool import Pool
 
+# By the number of dimensions.
+PUSH = {2: kernels.push_2d, 3: space.push_3d}
+ENERGIES = {2: kernels.energies_2d, 3: space.energies_3d}
+SCRATCH = {2: kernels.SCRATCH_2D, 3: space.SCRATCH_3D}
 SCHEMES = {"full": kernels.FULL, "rotated": kernels.ROTATED}
 HOURGLASS = 0.05
 # Cells of a block: what one thread handles at a time. Does not depend on their number, as sums are added block by block.
@@ -105,7 +110,7 @@ class MovingBody:
         thick = max(1, BLOCK_CELLS // (grid.cells // shape[0]))
         self._bounds = [*range(0, self._rows, thick), self._rows]
         self._pool = Pool(threads if len(self._bounds) > 2 else 1)
-        self._scratch = [np.zeros(kernels.SCRATCH[d]) for _ in range(self._pool.threads)]
+        self._scratch = [np.zeros(SCRATCH[d]) for _ in range(self._pool.threads)]
         self._carry = [np.zeros((d, *self.nodes[1:])) for _ in range(self._pool.threads)]
         self._sums = np.zeros((len(self._bounds) - 1, 2))
         self._cells = [self._rows_of_cells(a) for a in (self._lame, self._shear)]
@@ -187,7 +192,7 @@ class MovingBody:
         if isinstance(self.split, Spectral) or (driving and isinstance(self.split, Hybrid)):
             return kernels.SPECTRAL
         assert isinstance(self.split, StarConvex | NoSplit)
-        return kernels.STAR
+        return kernels.LINEAR if self._gamma == -1.0 else kernels.STAR
 
     def move(self, step: float) -> None:
         """u += Δt v."""
@@ -204,7 +209,7 @@ class MovingBody:
     def push(self, phi: np.ndarray, step: float) -> None:
         """v += Δt/M (−f(u, φ) − C v̄), and `kinetic` for a step that is as long before as after."""
         heat, heated = self._heat()
-        push = kernels.PUSH[self.grid.dimensions](self._kind(False), SCHEMES[self.scheme], heated)
+        push = PUSH[self.grid.dimensions](self._kind(False), SCHEMES[self.scheme], heated)
         numbers = self._numbers()
 
         def work(thread: int, first: int, last: int) -> None:
@@ -233,7 +238,7 @@ class MovingBody:
     def energies(self, plus: np.ndarray, minus: np.ndarray | None = None, *, driving: bool = False) -> None:
         """Fill in ψ⁺ and ψ⁻ (*grid.shape), without g: of the stress, or what drives cracks; they differ for `hybrid`."""
         heat, heated = self._heat()
-        kernel = kernels.ENERGIES[self.grid.dimensions](self._kind(driving), SCHEMES[self.scheme], heated)
+        kernel = ENERGIES[self.grid.dimensions](self._kind(driving), SCHEMES[self.scheme], heated)
         numbers, cells = self._numbers(), self.grid.shape[0]
         other = self._unused.copy() if minus is None else minus
 
