@@ -60,8 +60,8 @@ def absorb_in_layer(surface: Surface, layer: Layer, place: str) -> tuple[int, in
         raise InputError(f"{place}.width: {text} (got {layer.width:g})")
     if layer.width < 4.0 * line.spacing * (1.0 - 1e-9):
         raise InputError(f"{place}.width: is {layer.width / line.spacing:.3g} cells; a layer needs at least 4")
-    way = np.arange(line.cells + 1) * line.spacing
-    depth = np.maximum(0.0, 1.0 - (line.length - way if end else way) / layer.width)
+    depth = np.maximum(0.0, 1.0 - np.arange(line.cells + 1) * line.spacing / layer.width)
+    depth = depth[::-1] if end else depth
     lam, mu, rho = _constants(surface)
     solid = rho > 0.0
     fastest = math.sqrt(float(((lam + 2.0 * mu)[solid] / rho[solid]).max()))

@@ -91,7 +91,9 @@ class Surface:
                 spacing = self.grid.axes[a].spacing
                 edges = np.arange(self.grid.axes[a].cells + 1) * spacing
                 part = np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1])
-                share = share * self._along(np.where(part > _SAME * spacing, part / spacing, 0.0), a)
+                # Whole cells count as 1 to the last bit, so that forces on mirrored faces are the same.
+                part = np.where(part > (1.0 - _SAME) * spacing, 1.0, part / spacing)
+                share = share * self._along(np.where(part > _SAME, part, 0.0), a)
         return np.take(share, -end, self.dimensions - 1 - axis)
 
     def integrals(self, cells: np.ndarray, face: tuple[int, int]) -> np.ndarray:

@@ -67,7 +67,8 @@ class DynamicLoads:
         self._motions: list[Motion] = []
         self._forces: list[Force] = []
         self._projectiles: list[Projectile] = []
-        for face, form in forms.items():
+        # In one order, so that dampers of mirrored corners add up alike.
+        for face, form in sorted(forms.items()):
             if form == "absorbing":
                 absorb_at_face(self.surface, face)
             self._hold(face, form)
@@ -116,6 +117,8 @@ class DynamicLoads:
                 here = f"{place}.{name}.{end}" if each else f"{place}.{name}"
                 if end not in ENDS:
                     raise InputError(f"{here}: {unknown('end', end, ENDS)}")
+                if isinstance(form, Mapping):
+                    raise InputError(f"{here}: is one of {', '.join(FORMS)}; what moves a face is one of the loads")
                 if form not in FORMS:
                     raise InputError(f"{here}: {unknown('form', str(form), FORMS)}")
                 if grid.axes[axis].boundary == "periodic" and form != "free":

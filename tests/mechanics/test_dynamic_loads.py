@@ -89,7 +89,7 @@ def test_a_traction_sends_a_wave_of_known_velocity():
         h = history(sim)
         line = sim.body.v[0, 2]
         errors.append(np.abs(line[: (4 * cells) // 10] - 1e-3).max() / 1e-3)
-        assert np.abs(line[(85 * cells) // 100 :]).max() < 1e-9
+        assert np.abs(line[(9 * cells) // 10 :]).max() < 1e-9
         assert np.abs(h["imbalance"]).max() < ROUNDING * h["work"][-1]
         assert np.abs(h["momentum_x"] - h["impulse_x"]).max() < ROUNDING * h["impulse_x"][-1]
         # ∫ p A dt of the ramp, half a step ahead.
@@ -361,6 +361,24 @@ def test_layers_that_do_not_fit():
     for width, message in ((20.0, "must be less than the length 20 of the body along x"), (2.0, "is 2 cells; a layer")):
         with pytest.raises(InputError, match=f"^model.layers.0.width: {message}"):
             absorb_in_layer(surface, Layer(face="x.high", width=width), "model.layers.0")
+
+
+def test_mirrored_loads_move_a_body_alike():
+    """To the last bit: tractions, layers, dashpots and rigid bodies on opposite faces of a body with lengths that do not round."""
+    loads = [
+        {"face": "y.low", "traction": {"x": 1e-3, "y": -2e-3}, "ramp": 0.1},
+        {"face": "y.high", "traction": {"x": 1e-3, "y": 2e-3}, "ramp": 0.1},
+        {"face": "x.low", "impact": {"velocity": {"x": 1e-3}, "mass": 0.3}},
+    ]
+    layers = [{"face": name, "width": 0.25} for name in ("y.high", "x.high", "y.low")]
+    sim = simulation((21, 14), (1.1, 0.7), 1.5, loads=loads, layers=layers, modulus=3.0)
+    sim.advance()
+    assert np.array_equal(sim.body.v[0], sim.body.v[0, ::-1])
+    assert np.array_equal(sim.body.v[1], -sim.body.v[1, ::-1])
+    assert np.abs(sim.body.v).max() > 0.0
+    (part,) = loads_of(body_of((7, 3), (0.7, 0.3)), {"face": "y.low", "traction": {"y": 1.0}}).parts
+    assert np.array_equal(part.forces, part.forces[::-1])
+    assert np.ptp(part.forces[1:-1]) == 0.0
 
 
 # --- rigid bodies ---------------------------------------------------------------------------------------------------
