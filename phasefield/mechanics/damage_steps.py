@@ -38,7 +38,7 @@ GAP = 16
 # Sweeps in one step after which `solve` is asked.
 LARGEST_SWEEPS = 60
 # Up to this many cells a second thread costs more than it brings.
-SERIAL_CELLS = 32768
+SERIAL_CELLS = 256 * 256
 
 
 @dataclass(frozen=True)
