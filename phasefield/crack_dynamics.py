@@ -145,6 +145,8 @@ class CrackDynamics(Simulation):
         self._before = self.phi
         self.body.u[...], self.body.v[...] = 0.0, 0.0
         self.body.expansion = None if self.heat is None else self.heat.begin(self.time)
+        strain = self.loads.mean_strain(self.time)
+        self.body.strain = self.body.strain if strain is None else strain
         self.body.energies(self._drive, driving=True)
         self.last_size = 0.0
         self._follow()
@@ -267,13 +269,13 @@ class CrackDynamics(Simulation):
             if abs(self._size - self.last_size) > SAME_STEP * self._size:
                 self._change_step()
         size = self._size
-        heated = self._move(size)
+        added = self._move(size)
         self.loads.moved(size)
         self._left -= 1
         self.time = target if self._left == 0 else self.time + size
-        self._account_heat(heated)
+        self._account(added)
         self._crack(size)
-        self._account_heat(heated)
+        self._account(added)
         self.body.push(self.phi, size)
         self.loads.push(self.time, size, size)
         self.last_size = size
@@ -281,25 +283,36 @@ class CrackDynamics(Simulation):
         if not math.isfinite(self.body.kinetic):
             raise NumericalError(f"the kinetic energy is not finite at t = {self.time:g}")
 
-    def _move(self, size: float) -> np.ndarray | None:
-        """u ← u + Δt v, and ε* of then: half-way, what that adds to ψ⁺ and ψ⁻ (2, *grid.shape); None where ε* stays."""
-        strain = None if self.heat is None else self.heat.next(self.time + size)
-        if strain is None:
-            self.body.move(size)
-            return None
-        self.body.move(0.5 * size)
-        before, after = np.empty((2, 2, *self.grid.shape))
-        self.body.energies(*before)
-        self.body.expansion = strain
-        self.body.energies(*after)
-        self.body.move(0.5 * size)
-        return after - before
+    def _move(self, size: float) -> dict[str, np.ndarray]:
+        """u ← u + Δt v, and ε* and ε̄ of then: half-way, what those that change add to ψ⁺ and ψ⁻ (2, *grid.shape)."""
+        body, time = self.body, self.time + size
+        new = {
+            "expansion": None if self.heat is None else self.heat.next(time),
+            "strain": self.loads.mean_strain(time),
+        }
+        added: dict[str, np.ndarray] = {}
+        if all(value is None for value in new.values()):
+            body.move(size)
+            return added
+        body.move(0.5 * size)
+        before = np.empty((2, *self.grid.shape))
+        body.energies(*before)
+        for name, value in new.items():
+            if value is not None:
+                setattr(body, name, value)
+                after = np.empty_like(before)
+                body.energies(*after)
+                added[name], before = after - before, after
+        body.move(0.5 * size)
+        return added
 
-    def _account_heat(self, added: np.ndarray | None) -> None:
-        """Half the work of heat in a step, before and after φ grows: in linear bodies without cracks it then balances exactly."""
-        if added is not None:
+    def _account(self, added: Mapping[str, np.ndarray]) -> None:
+        """Half their work in a step, before and after φ grows: in linear bodies without cracks it then balances exactly."""
+        if added:
             g = self.damage.degradation.value(self.phi)
-            self.balance.heat_work += 0.5 * float((g * added[0] + added[1]).sum()) * self.grid.cell_volume
+            works = {name: 0.5 * float((g * a[0] + a[1]).sum()) * self.grid.cell_volume for name, a in added.items()}
+            self.balance.heat_work += works.get("expansion", 0.0)
+            self.loads.mean_work += works.get("strain", 0.0)
 
     def _change_step(self) -> None:
         """Velocities go from half of the last step ahead to half of the next; at the start from 0 to half a step.
@@ -333,6 +346,7 @@ class CrackDynamics(Simulation):
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays = {"phi": self.phi, "before": self._before, "u": self.body.u, "v": self.body.v}
+        arrays["mean_strain"] = self.body.strain
         largest = getattr(self.damage.irreversibility, "largest", None)
         if largest is not None:
             arrays["history"] = largest
@@ -358,6 +372,7 @@ class CrackDynamics(Simulation):
         self.last_size, self._size, self._left, self._target = float(last), float(size), int(left), float(target)
         self.phi, self._before = np.array(arrays["phi"]), np.array(arrays["before"])
         self.body.u[...], self.body.v[...] = arrays["u"], arrays["v"]
+        self.body.strain = np.array(arrays["mean_strain"])
         if self.heat is not None:
             self.body.expansion = self.heat.begin(float(meta["heat"]))
         if "history" in arrays:

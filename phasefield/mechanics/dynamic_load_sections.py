@@ -4,6 +4,7 @@
 faces: {x: {low: clamped, high: absorbing}, y: sliding}                    # faces that are not named are free
 layers: [{face: x.high, width: 5.0e-3, reflection: 1.0e-2}]                # damping in front of a face, see `absorbing`
 initial_velocity: {y: 2.0*sin(pi*x/Lx)}
+mean_strain: {strain: {xx: 0.01}, history: [[0, 0], [1.0e-5, 1]]}           # of a body that is periodic along x
 loads:
   - {face: y.high, traction: {y: 1.0e6}}                                    # force per area, all at once
   - {face: x.low, to: [0.0, 0.025], velocity: {x: 16.5}, ramp: 1.0e-6}      # a part of a face
@@ -38,6 +39,7 @@ KINDS = ("traction", "velocity", "displacement", "impact")
 # Times that differ by less than this share are the same.
 SAME_TIME = 1e-9
 AxisName = Literal["x", "y", "z"]
+ComponentName = Literal["xx", "yy", "zz", "yz", "xz", "xy"]
 Components = Annotated[dict[AxisName, float], Field(min_length=1)]
 
 
@@ -66,7 +68,31 @@ class Layer(Section):
     )
 
 
-class DynamicLoad(Section):
+class Course(Section):
+    """How a load develops."""
+
+    ramp: NonNegativeFloat = Field(default=0.0, description="time over which the load rises smoothly")
+    history: HistorySetting | None = Field(default=None, description="pairs [time, factor], linear in between")
+
+    def factor(self, time: float) -> float:
+        """ramp(t) history(t)."""
+        rise = 1.0 if time >= self.ramp else 0.5 - 0.5 * math.cos(math.pi * max(time, 0.0) / self.ramp)
+        return rise if self.history is None else rise * History.of(self.history)(time)
+
+    @property
+    def corners(self) -> tuple[float, ...]:
+        """Times at which the factor has a corner or the load ends."""
+        times = () if self.history is None else History.of(self.history).corners
+        return tuple(sorted(t for t in {self.ramp, *times} if t > 0.0))
+
+
+class MeanStrain(Course):
+    """A mean strain along periodic axes."""
+
+    strain: dict[ComponentName, float] = Field(min_length=1, description="tensor components xx, yy, xy, …")
+
+
+class DynamicLoad(Course):
     """A traction, velocity, displacement or impact on a part of a body."""
 
     face: str | None = Field(default=None, description="x.low, x.high, y.low, …; without it nodes between from and to")
@@ -80,8 +106,6 @@ class DynamicLoad(Section):
     velocity: Components | None = Field(default=None, description="velocity of the nodes")
     displacement: Components | None = Field(default=None, description="displacement of the nodes")
     impact: Impact | None = Field(default=None, description="a rigid body that flies against the face")
-    ramp: NonNegativeFloat = Field(default=0.0, description="time over which the load rises smoothly")
-    history: HistorySetting | None = Field(default=None, description="pairs [time, factor], linear in between")
     until: PositiveFloat | None = Field(default=None, description="time at which the load ends")
 
     @model_validator(mode="after")
@@ -119,11 +143,6 @@ class DynamicLoad(Section):
         value = getattr(self, self.kind)
         return value.velocity if isinstance(value, Impact) else value
 
-    def factor(self, time: float) -> float:
-        """ramp(t) history(t)."""
-        rise = 1.0 if time >= self.ramp else 0.5 - 0.5 * math.cos(math.pi * max(time, 0.0) / self.ramp)
-        return rise if self.history is None else rise * History.of(self.history)(time)
-
     def acts(self, time: float) -> bool:
         """Whether the load has not ended."""
         return self.until is None or time < self.until * (1.0 - SAME_TIME)
@@ -136,6 +155,4 @@ class DynamicLoad(Section):
 
     @property
     def corners(self) -> tuple[float, ...]:
-        """Times at which the factor has a corner or the load ends."""
-        times = () if self.history is None else History.of(self.history).corners
-        return tuple(sorted(t for t in {self.until or 0.0, self.ramp, *times} if t > 0.0))
+        return tuple(sorted({*super().corners, *([] if self.until is None else [self.until])}))

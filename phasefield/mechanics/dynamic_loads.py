@@ -23,9 +23,10 @@ from phasefield.initial.formulas import formula_values
 from phasefield.mechanics.absorbing import absorb_at_face, absorb_in_layer
 from phasefield.mechanics.body_surface import Box, Surface
 from phasefield.mechanics.bounded_faces import ENDS
-from phasefield.mechanics.dynamic_load_sections import DynamicLoad, Layer
+from phasefield.mechanics.dynamic_load_sections import DynamicLoad, Layer, MeanStrain
 from phasefield.mechanics.dynamics import MovingBody
 from phasefield.mechanics.nodal_loads import Force, Motion, NodalLoad, Projectile
+from phasefield.mechanics.stiffness import COMPONENTS, IN_PLANE
 from phasefield.spectral.grid import AXIS_NAMES
 
 FORMS = ("free", "clamped", "sliding", "absorbing")
@@ -39,9 +40,10 @@ class DynamicLoads:
 
     Args:
         faces: by axis, or by axis and end: one of `FORMS`.
-        loads, layers, initial_velocity: as the sections describe; `place` is the key path of what holds them.
+        loads, layers, initial_velocity, mean_strain: as the sections describe; `place` is the key path of what holds them.
 
-    Attributes: `parts`, what acts, in this order: forces, rigid bodies, motions.
+    Attributes: `parts`, what acts, in this order: forces, rigid bodies, motions; `mean_work`, that of the mean strain, which who
+    moves the body adds up.
 
     Raises:
         InputError: unknown names, faces on periodic axes, boxes without nodes, nodes that are to move in two ways.
@@ -54,11 +56,14 @@ class DynamicLoads:
         loads: list[DynamicLoad],
         layers: list[Layer] | None = None,
         initial_velocity: Mapping[str, float | str] | None = None,
+        mean_strain: MeanStrain | None = None,
         place: str = "model",
     ):
         self.body, self.dimensions = body, body.grid.dimensions
         self.surface = Surface(body)
         self.initial = self._initial(initial_velocity or {}, f"{place}.initial_velocity")
+        self._mean, self._course = self._mean_strain(mean_strain, f"{place}.mean_strain"), mean_strain
+        self.mean_work = 0.0
         self.initial_work, self.initial_impulse = 0.0, np.zeros(self.dimensions)
         forms = self._read_faces(faces, f"{place}.faces")
         for number, layer in enumerate(layers or []):
@@ -103,6 +108,22 @@ class DynamicLoads:
         if not np.isfinite(result).all():
             raise InputError(f"{place}: is not a finite number at {int((~np.isfinite(result)).sum())} nodes")
         self.body.copy_periodic(result)
+        return result
+
+    def _mean_strain(self, section: MeanStrain | None, place: str) -> np.ndarray | None:
+        """Components as those of `MovingBody.strain`."""
+        if section is None:
+            return None
+        names = [COMPONENTS[k] for k in (IN_PLANE if self.dimensions == 2 else range(6))]
+        result = np.zeros(len(names))
+        for name, value in section.strain.items():
+            here = f"{place}.strain.{name}"
+            if name not in names:
+                raise InputError(f"{here}: {unknown('component', name, names)}")
+            for axis in dict.fromkeys(name):
+                if not self.body.periodic[AXIS_NAMES.index(axis)]:
+                    raise InputError(f"{here}: the axis {axis} is not periodic; move its faces instead")
+            result[names.index(name)] = value
         return result
 
     def _read_faces(self, faces: Mapping[str, Any], place: str) -> dict[tuple[int, int], str]:
@@ -209,6 +230,13 @@ class DynamicLoads:
             index = (slice(None), *body.own)
             body.kinetic = self.initial_work = 0.5 * float((body.mass * body.v**2)[index].sum())
 
+    def mean_strain(self, time: float) -> np.ndarray | None:
+        """What `MovingBody.strain` is at a time; None if that is what it is."""
+        if self._mean is None or self._course is None:
+            return None
+        strain = self._mean * self._course.factor(time)
+        return None if np.array_equal(strain, self.body.strain) else strain
+
     def start(self, following: float) -> None:
         """At time 0, before the first step, `following` long: velocities that are there at once."""
         for part in self.parts:
@@ -238,12 +266,12 @@ class DynamicLoads:
     @property
     def given(self) -> bool:
         """Whether anything is given beside faces at rest."""
-        return self.initial is not None or any(part.loads for part in self.parts)
+        return self.initial is not None or self._mean is not None or any(part.loads for part in self.parts)
 
     @property
     def work(self) -> float:
         """Of all loads on the body, since the start."""
-        return self.initial_work + sum(part.work for part in self.parts)
+        return self.initial_work + self.mean_work + sum(part.work for part in self.parts)
 
     @property
     def impulse(self) -> np.ndarray:
@@ -264,18 +292,20 @@ class DynamicLoads:
     @property
     def corners(self) -> tuple[float, ...]:
         """Times at which a history has a corner or a load ends."""
-        return tuple(sorted({t for part in self.parts for load in part.loads for t in load.corners}))
+        courses = [load for part in self.parts for load in part.loads] + [self._course] * (self._course is not None)
+        return tuple(sorted({t for course in courses if course is not None for t in course.corners}))
 
     def keep(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and numbers from which `recall` goes on bit for bit."""
         kept = [part.keep() for part in self.parts]
         arrays = {f"load_{n}": now for n, (now, _) in enumerate(kept)}
-        initial = {"work": self.initial_work, "impulse": self.initial_impulse.tolist()}
+        initial = {"work": self.initial_work, "impulse": self.initial_impulse.tolist(), "mean": self.mean_work}
         return arrays, {"initial": initial, "parts": [numbers for _, numbers in kept]}
 
     def recall(self, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> None:
         """The opposite of `keep`."""
         self.initial_work = float(numbers["initial"]["work"])
         self.initial_impulse = np.array(numbers["initial"]["impulse"], float)
+        self.mean_work = float(numbers["initial"]["mean"])
         for n, (part, own) in enumerate(zip(self.parts, numbers["parts"], strict=True)):
             part.recall(arrays[f"load_{n}"], own)

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from phasefield.errors import InputError
 from phasefield.mechanics.damage import DamageSolver
-from phasefield.mechanics.dynamic_load_sections import AxisName, DynamicLoad, Formula, Layer
+from phasefield.mechanics.dynamic_load_sections import AxisName, DynamicLoad, Formula, Layer, MeanStrain
 from phasefield.mechanics.dynamic_loads import DynamicLoads
 from phasefield.mechanics.dynamics import HOURGLASS, MovingBody
 from phasefield.mechanics.material_sections import Density
@@ -76,6 +76,7 @@ class DynamicFracture(Cracked):
         initial_velocity: dict[AxisName, Formula] = Field(
             default={}, description="velocity at time 0: numbers or formulas in x, y, z"
         )
+        mean_strain: MeanStrain | None = Field(default=None, description="along periodic axes, in time")
         thermal: ThermalSection | None = Field(
             default=None, description="thermal strains of a body that is cooled, or whose temperature is given"
         )
@@ -150,7 +151,7 @@ class DynamicFracture(Cracked):
         )
         if p.damping:
             body.damp(p.damping)
-        loads = DynamicLoads(body, p.faces, p.loads, p.layers, p.initial_velocity)
+        loads = DynamicLoads(body, p.faces, p.loads, p.layers, p.initial_velocity, p.mean_strain)
         return body, loads, damage
 
     def thermal_strain(self, loaded: Any) -> ThermalStrain | None:

@@ -139,6 +139,22 @@ CASES: dict[str, tuple[str, str, str]] = {
         "  initial_velocity: {x: 1/x}",
         "a.yaml:10: model.initial_velocity: is not a finite number at 13 nodes",
     ),
+    # --- mean strain
+    "a mean strain along faces": (
+        FACES,
+        "  mean_strain: {strain: {xx: 0.01}}",
+        "a.yaml:10: model.mean_strain.strain.xx: the axis x is not periodic; move its faces instead",
+    ),
+    "a mean strain of space": (
+        FACES,
+        "  mean_strain: {strain: {zz: 0.01}}",
+        "a.yaml:10: model.mean_strain.strain.zz: unknown component 'zz'; valid names: xx, xy, yy",
+    ),
+    "a mean strain without components": (
+        FACES,
+        "  mean_strain: {ramp: 1.0}",
+        "a.yaml:10: model.mean_strain.strain: is missing",
+    ),
     # --- loads
     "a load of nothing": (
         LOADS,
