@@ -207,6 +207,24 @@ def plot(
 
 
 @app.command()
+def movie(
+    run: RunArgument,
+    field: Annotated[
+        str | None, typer.Option(help="field [default: the first of the file]", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help=".gif or .mp4 file [default: <run>/plots/<field>.gif]")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="frames at most")] = 100,
+    fps: Annotated[float, typer.Option(help="frames per second")] = 12.0,
+) -> None:
+    """Write one field as a movie: GIF, or MP4 where ffmpeg is found."""
+    from phasefield.visual.movie import animate
+
+    print(animate(_open_run(run), field, output, frames=frames, fps=fps))
+
+
+@app.command()
 def export(
     runs: Annotated[
         list[Path], typer.Argument(help="run folder; several where a benchmark wants several", show_default=False)

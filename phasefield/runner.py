@@ -49,7 +49,7 @@ RUN_FILES = (
 )
 FIGURES = (
     *("overview", "fields", "energy", "spectrum", "growth", "radius", "loop", "orientation"),
-    *("load", "crack", "deformed", "surface"),
+    *("load", "crack", "tip", "deformed", "surface"),
 )
 
 

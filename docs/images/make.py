@@ -7,9 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import branching
 import coarsening_curves
 import fracture_curves
 import fracture_sizes
+import numpy as np
 import pfhub_2a
 import pfhub_7a
 import pfhub_curves
@@ -18,6 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import phasefield as pf
+from phasefield.visual.movie import common_palette
 from phasefield.visual.overview import figure_overview
 
 HERE = Path(__file__).parent
@@ -30,9 +33,13 @@ FIGURES = {
     **fracture_sizes.FIGURES,
     **fracture_curves.FIGURES,
     **sent_curves.FIGURES,
+    **branching.FIGURES,
 }
+MOVIES = {**branching.MOVIES}
 # Resolution and number of colours keep a picture below 300 kB.
 DPI, COLOURS = 120, 192
+# Pictures with colours on their bar that the fields rarely have.
+RARE = tuple(branching.FIGURES)
 SHOWN = (
     "spinodal",
     "off_critical",
@@ -54,8 +61,11 @@ SHOWN = (
 def make(name: str) -> None:
     """Save the overview of a scenario's run, or one of the figures that are drawn for a page, as `<name>.png` beside this file.
 
-    A `/` in the name becomes `_`.
+    A `/` in the name becomes `_`. A name in `MOVIES` is that of the file.
     """
+    if name in MOVIES:
+        MOVIES[name](HERE / name)
+        return
     if name in FIGURES:
         save(FIGURES[name](), name)
         return
@@ -66,10 +76,12 @@ def make(name: str) -> None:
 def save(figure: Figure, name: str) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI)
-    picture = Image.open(buffer).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = Image.open(buffer).convert("RGB")
+    palette = common_palette([np.asarray(picture)], 256) if name in RARE else None
+    picture = picture.quantize(COLOURS, palette=palette, dither=Image.Dither.NONE)
     picture.save(HERE / f"{name.replace('/', '_')}.png", optimize=True)
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or (*SHOWN, *FIGURES):
+    for name in sys.argv[1:] or (*SHOWN, *FIGURES, *MOVIES):
         make(name)

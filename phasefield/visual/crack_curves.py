@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from phasefield.mechanics.stiffness import COMPONENTS
+from phasefield.models.cracked import Cracked
 from phasefield.models.fracture import Fracture
 from phasefield.output.reader import Run
 from phasefield.visual.histories import mark_corners
@@ -32,6 +33,7 @@ from phasefield.visual.style import (
 )
 
 NO_CRACKS = "This run follows no cracks: it has no load, force and crack length."
+NO_LOAD = "A body with inertia has no force that belongs to its load: see the figures energy and tip."
 # With more steps, their points would hide the line.
 MOST_POINTS = 300
 # Passes that differ by more than this have a logarithmic axis.
@@ -57,6 +59,12 @@ def crack_measure(run: Run) -> str | None:
     return next((n for n in ("crack_length", "crack_area") if n in history and "dissipated" in history), None)
 
 
+def has_inertia(run: Run) -> bool:
+    """Whether a run is that of a body with inertia that cracks."""
+    history = run.history
+    return crack_measure(run) is not None and "energy_kinetic" in history and "imbalance" in history
+
+
 def load_curves(run: Run) -> list[LoadCurve]:
     """Of a periodic cell mean stress against mean strain, for the components that load it; of a body with faces force against
     load, and load against deflection where only forces are given.
@@ -80,10 +88,10 @@ def load_curves(run: Run) -> list[LoadCurve]:
 
 @styled
 def figure_load(run: Run | str) -> Figure:
-    """Force against load, or mean stress against mean strain, step by step."""
+    """Force against load, or mean stress against mean strain, step by step; of bodies in equilibrium."""
     run = load_run(run)
-    if crack_measure(run) is None:
-        return _nothing(run)
+    if crack_measure(run) is None or has_inertia(run):
+        return nothing(run, NO_CRACKS if crack_measure(run) is None else NO_LOAD)
     figure = new_figure(run, 5.2, 4.0)
     draw_load(figure.subplots(), run)
     jumps, steps = (int(run.history[n].values[-1]) for n in ("jumps", "steps"))
@@ -124,20 +132,23 @@ def draw_load(axes: Axes, run: Run, marks: np.ndarray | None = None) -> None:
 
 
 def jump_rows(run: Run) -> np.ndarray:
-    """Rows of the history at the end of a jump: of a step in which damage changed by much at once."""
+    """Rows of the history at the end of a jump: of a step in which damage changed by much at once; none with inertia."""
+    if "jumps" not in run.history:
+        return np.zeros(0, int)
     return np.flatnonzero(np.diff(run.history["jumps"].values) > 0) + 1
 
 
 @styled
 def figure_crack(run: Run | str) -> Figure:
-    """Length (area) of the cracks and the energy they took, against time and against load."""
+    """Length (area) of the cracks and the energy they took, against time, and against load where there is one."""
     run = load_run(run)
     if crack_measure(run) is None:
-        return _nothing(run)
-    figure = new_figure(run, 7.4, 5.0)
-    grid = figure.subplots(2, 2, sharex="col", sharey="row")
+        return nothing(run, NO_CRACKS)
     history = run.history
-    for column, (name, label) in enumerate((("time", "time $t$"), ("load", "load"))):
+    against = {name: label for name, label in (("time", "time $t$"), ("load", "load")) if name in history}
+    figure = new_figure(run, 1.6 + 2.9 * len(against), 5.0)
+    grid = figure.subplots(2, len(against), sharex="col", sharey="row", squeeze=False)
+    for column, (name, label) in enumerate(against.items()):
         upper, lower = grid[:, column]
         x = history[name].values
         draw_length(upper, run, x)
@@ -154,15 +165,21 @@ def figure_crack(run: Run | str) -> Figure:
     return figure
 
 
-def draw_length(axes: Axes, run: Run, x: np.ndarray) -> None:
-    """Length or area of the cracks, jumps marked."""
+def draw_length(axes: Axes, run: Run, x: np.ndarray, marks: np.ndarray | None = None) -> None:
+    """Length or area of the cracks, jumps marked; `marks` are times to be shown on the curve."""
     measure = crack_measure(run)
     assert measure is not None
     values, after = run.history[measure].values, jump_rows(run)
-    axes.plot(x, values, "o-" if x.size <= MOST_POINTS else "-", color=BLUE, ms=2.6, lw=1.2)
+    # With inertia rows are not steps.
+    points = x.size == 1 or (x.size <= MOST_POINTS and not has_inertia(run))
+    axes.plot(x, values, "o-" if points else "-", color=BLUE, ms=2.6, lw=1.2)
     if after.size:
         axes.plot(x[after], values[after], **{**JUMP, "ls": "", "markevery": None}, label="after a jump")
         legend_above(axes, 1)
+    if marks is not None:
+        time = run.history["time"].values
+        axes.plot(np.interp(marks, time, x), np.interp(marks, time, values), **MARK, label="frames")
+        legend_above(axes, 2)
     axes.set_ylabel(measure.replace("_", " "))
     frameless(axes)
 
@@ -176,7 +193,7 @@ def draw_dissipated(axes: Axes, run: Run, x: np.ndarray) -> None:
     model = scenario.model
     marker = "o" if x.size == 1 else ""
     axes.plot(x, history["dissipated"].values, color=PINK, lw=2.4, marker=marker, label="dissipated")
-    if isinstance(model, Fracture):
+    if isinstance(model, Cracked):
         Gc = model.bulk(scenario.grid, scenario.folder).toughness
         label = rf"$G_c$ × growth, $G_c = {Gc:.4g}$"
         axes.plot(x, Gc * grown, color=BLACK, lw=1.0, ls="--", marker=marker, label=label)
@@ -201,7 +218,8 @@ def draw_passes(axes: Axes, run: Run) -> None:
     frameless(axes)
 
 
-def _nothing(run: Run) -> Figure:
+def nothing(run: Run, reason: str) -> Figure:
+    """A figure that says why there is nothing to show."""
     figure = new_figure(run, 5.6, 3.2)
-    note(figure.subplots(), NO_CRACKS)
+    note(figure.subplots(), reason)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from phasefield.analysis.interface import flat_interface
 from phasefield.errors import InputError, unknown
-from phasefield.models.fracture import Fracture
+from phasefield.models.cracked import Cracked
 from phasefield.output.reader import Run
 from phasefield.visual.crack_curves import crack_measure
 from phasefield.visual.paths import driven
@@ -60,7 +60,7 @@ def figure_fields(run: Run | str, name: str | None = None, frames: int = 4) -> F
     elif stacked(run):
         figure = new_figure(run, 7.0, 0.4 + stack_height(run, 7.0, len(indices)))
     else:
-        ratio = sum(_height(lengths, p) for p in planes)
+        ratio = sum(height_ratio(lengths, p) for p in planes)
         figure = new_figure(run, 1.5 + 2.2 * len(indices), 0.55 + 0.4 * len(planes) + min(2.1 * ratio, 9.0))
     draw_frames(figure, run, name, indices, planes)
     if len(lengths) == 3:
@@ -138,7 +138,7 @@ def stacked(run: Run) -> bool:
 
 def stack_height(run: Run, width: float, frames: int) -> float:
     """Inches that frames one above the other need in a figure of this width."""
-    return 0.25 + frames * (0.32 + 0.82 * width * _height(box(run), "xy"))
+    return 0.25 + frames * (0.32 + 0.82 * width * height_ratio(box(run), "xy"))
 
 
 def box(run: Run) -> dict[str, float]:
@@ -177,8 +177,8 @@ def draw_frames(
     options: dict[str, Any] = {}
     present = np.zeros(0)
     if palette is None:
-        images = {(p, i): _values(run, name, i, normals[p]) for p, i in slots}
-        options["norm"], options["cmap"] = _scale(run, name, list(images.values()))
+        images = {(p, i): plane_values(run, name, i, normals[p]) for p, i in slots}
+        options["norm"], options["cmap"] = colour_scale(run, name, list(images.values()))
     else:
         images, present = _composites(run, palette, {(p, i): normals[p] for p, i in slots})
     titles = [time_label(run.times[i]) for i in indices] if titles is None else titles
@@ -186,7 +186,11 @@ def draw_frames(
         grid = figure.subplots(len(indices), 1, squeeze=False, sharex=True).T
     else:
         grid = figure.subplots(
-            len(planes), len(indices), squeeze=False, sharey="row", height_ratios=[_height(lengths, p) for p in planes]
+            len(planes),
+            len(indices),
+            squeeze=False,
+            sharey="row",
+            height_ratios=[height_ratio(lengths, p) for p in planes],
         )
     mappable: Any = None
     voids = _voids(run) if name == "phi" and len(lengths) == 2 else None
@@ -205,7 +209,7 @@ def draw_frames(
             if row == 0:
                 axes.set_title(titles[column])
     if palette is None:
-        figure.colorbar(mappable, ax=grid, label=_label(run, name), shrink=0.9, pad=0.015, aspect=25)
+        figure.colorbar(mappable, ax=grid, label=field_label(run, name), shrink=0.9, pad=0.015, aspect=25)
     else:
         palette.legend(grid[0, -1], present)
 
@@ -213,7 +217,7 @@ def draw_frames(
 def _voids(run: Run) -> np.ndarray | None:
     """Empty cells of a body that cracks in grey, the others transparent, (ny, nx, 4); None where there are none."""
     scenario = scenario_of(run)
-    if not isinstance(scenario.model, Fracture):
+    if not isinstance(scenario.model, Cracked):
         return None
     solid = scenario.model.material(scenario.grid, scenario.folder).solid
     if solid.all():
@@ -229,7 +233,7 @@ def _composites(
     """RGB pictures of all variants for (plane, frame) with the plane's normal; and which variants occur in them."""
     images, present = {}, np.zeros(len(palette.names), bool)
     for (plane, index), normal in slots.items():
-        values = [_values(run, name, index, normal) for name in palette.variants.fields]
+        values = [plane_values(run, name, index, normal) for name in palette.variants.fields]
         fractions = palette.fractions(values, float(run.times[index]))
         present |= fractions.reshape(len(present), -1).max(axis=1) >= PRESENT
         images[plane, index] = palette.blend(fractions)
@@ -243,9 +247,9 @@ def _lines(figure: FigureBase, run: Run, names: list[str], indices: list[int]) -
     grid = figure.subplots(len(indices), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, index in zip(grid, indices, strict=True):
         for name, colour in zip(names, cycle(colours), strict=False):
-            axes.plot(x, _values(run, name, index, ""), color=colour, lw=1.0, label=_label(run, name))
+            axes.plot(x, plane_values(run, name, index, ""), color=colour, lw=1.0, label=field_label(run, name))
         axes.set_title(time_label(run.times[index]), loc="right", pad=2.0)
-        axes.set_ylabel(_label(run, names[0]) if len(names) == 1 else symbol(names[0].rpartition("_")[0]))
+        axes.set_ylabel(field_label(run, names[0]) if len(names) == 1 else symbol(names[0].rpartition("_")[0]))
         axes.set_xlim(0.0, box(run)["x"])
         frameless(axes)
     if len(names) > 1:
@@ -253,15 +257,15 @@ def _lines(figure: FigureBase, run: Run, names: list[str], indices: list[int]) -
     grid[-1].set_xlabel("x")
 
 
-def _label(run: Run, name: str) -> str:
+def field_label(run: Run, name: str) -> str:
     return symbol(name) if "component" not in run.fields[name].dims else f"|{symbol(name)}|"
 
 
-def _height(lengths: dict[str, float], plane: str) -> float:
+def height_ratio(lengths: dict[str, float], plane: str) -> float:
     return lengths[plane[1]] / lengths[plane[0]]
 
 
-def _values(run: Run, name: str, index: int, normal: str) -> np.ndarray:
+def plane_values(run: Run, name: str, index: int, normal: str) -> np.ndarray:
     """A line, an image, or the mid-plane perpendicular to `normal`; of a vector field, the magnitude."""
     data = run.fields[name].isel(time=index)
     if normal:
@@ -274,14 +278,17 @@ def _values(run: Run, name: str, index: int, normal: str) -> np.ndarray:
     )
 
 
-def _scale(run: Run, name: str, images: list[np.ndarray]) -> tuple[Normalize, Colormap]:
+def colour_scale(run: Run, name: str, images: list[np.ndarray]) -> tuple[Normalize, Colormap]:
     """Colours from the extremes of all images; diverging about the middle between two phases where there are two.
 
-    Damage has colours of its own, from 0 to 1.
+    Damage has colours of its own, from 0 to 1; other fields of bodies that crack diverge from 0 if they have both signs.
     """
-    if name == "phi" and crack_measure(run) is not None:
+    cracks = crack_measure(run) is not None
+    if name == "phi" and cracks:
         return Normalize(0.0, 1.0), DAMAGE
     low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
+    if cracks and low < 0.0 < high:
+        return Normalize(-max(-low, high), max(-low, high)), DIVERGING
     interface = flat_interface(scenario_of(run).model, 0.5 * (low + high))
     if interface is not None:
         centre = 0.5 * (interface.low + interface.high)

@@ -37,9 +37,14 @@ TERM_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, GREY)
 
 @styled
 def figure_energy(run: Run | str) -> Figure:
-    """Energy, in all and by term, and the step size against time; of a body that cracks also the balance with the work."""
+    """Energy, in all and by term, and the step size against time; of a body that cracks also the balance with the work.
+
+    Of a body with inertia that cracks: what it misses of the balance, in place of the step size.
+    """
     run = load_run(run)
     history = run.history
+    if "imbalance" in history:
+        return _figure_motion(run)
     balance = "work" in history and "released" in history
     figure = new_figure(run, 5.6, 6.8 if balance else 4.8)
     grid = figure.subplots(3 if balance else 2, 1, sharex=True, height_ratios=[2.0] * (1 + balance) + [1.0])
@@ -110,6 +115,73 @@ def draw_balance(axes: Axes, run: Run) -> None:
     axes.plot(time, work, color=BLACK, lw=1.0, ls="--", marker=marker, label="work, $W$")
     if np.max(np.abs(work - elastic - dissipated), initial=0.0) > SEEN * np.max(np.abs(work), initial=0.0):
         axes.fill_between(time, elastic + dissipated, work, color=GREY, alpha=0.3, lw=0.0, label="released")
+    mark_corners(axes, run)
+    axes.set_xlabel("time $t$")
+    axes.set_ylabel("energy")
+    legend_above(axes, 3)
+    frameless(axes)
+
+
+def _figure_motion(run: Run) -> Figure:
+    history = run.history
+    figure = new_figure(run, 5.6, 8.2)
+    grid = figure.subplots(4, 1, sharex=True, height_ratios=[2.0, 2.0, 2.0, 1.0])
+    draw_energy(grid[0], run)
+    legend_above(grid[0], 5)
+    draw_motion(grid[1], run)
+    draw_parts(grid[2], run)
+    time, work, missed = (history[n].values for n in ("time", "work", "imbalance"))
+    scale = (
+        float(np.max(np.abs(work), initial=0.0)) or float(np.max(np.abs(history["energy"].values), initial=0.0)) or 1.0
+    )
+    grid[3].axhline(0.0, color=GREY, lw=0.5)
+    grid[3].plot(time, missed / scale, color=BLUE, lw=1.2, marker="o" if time.size == 1 else "")
+    grid[3].set_ylabel("missed")
+    frameless(grid[3])
+    for axes in grid[:3]:
+        axes.set_xlabel("")
+    grid[3].set_xlabel("time $t$")
+    steps = int(history["steps"].values[-1]) if time.size else 0
+    largest = float(np.max(np.abs(missed), initial=0.0)) / scale
+    caption(figure, f"{steps} steps; energy missed by the balance, over the largest work, at most {largest:.2g}")
+    return figure
+
+
+def draw_motion(axes: Axes, run: Run) -> None:
+    """Work of the loads on a body with inertia against its kinetic energy T, and what all that it became adds up to.
+
+    W = T + ΔU + D + what was damped, with the elastic energy U and that of cracks D since the start.
+    """
+    history = run.history
+    time, kinetic = history["time"].values, history["energy_kinetic"].values
+    elastic, dissipated, damped = _parts(run)
+    label, total = r"$T + \Delta U + D$", kinetic + elastic + dissipated + damped
+    marker = "o" if time.size == 1 else ""
+    axes.plot(time, total, color=ORANGE, lw=2.4, marker=marker, label=label + " + damped" * bool(damped.any()))
+    axes.plot(time, kinetic, color=GREEN, lw=1.2, marker=marker, label="kinetic, $T$")
+    axes.plot(time, history["work"].values, color=BLACK, lw=1.0, ls="--", marker=marker, label="work, $W$")
+    _finish(axes, run)
+
+
+def draw_parts(axes: Axes, run: Run) -> None:
+    """The elastic energy, that of cracks and what was damped, all since the start: small beside the kinetic energy."""
+    time = run.history["time"].values
+    elastic, dissipated, damped = _parts(run)
+    marker = "o" if time.size == 1 else ""
+    axes.plot(time, elastic, color=BLUE, lw=1.2, marker=marker, label=r"elastic, $\Delta U$")
+    axes.plot(time, dissipated, color=PINK, lw=1.2, marker=marker, label="dissipated, $D$")
+    if damped.any():
+        axes.plot(time, damped, color=SKY, lw=1.2, marker=marker, label="damped")
+    _finish(axes, run)
+
+
+def _parts(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    history = run.history
+    elastic, dissipated, damped = (history[n].values for n in ("energy_elastic", "dissipated", "damped"))
+    return elastic - elastic[:1], dissipated, damped
+
+
+def _finish(axes: Axes, run: Run) -> None:
     mark_corners(axes, run)
     axes.set_xlabel("time $t$")
     axes.set_ylabel("energy")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
-from phasefield.visual.crack_curves import crack_measure, figure_crack, figure_load
+from phasefield.visual.crack_curves import crack_measure, figure_crack, figure_load, has_inertia
 from phasefield.visual.deformed import figure_deformed, why_not_deformed
 from phasefield.visual.fields import box, figure_fields
 from phasefield.visual.growth import figure_growth, measures_growth
@@ -22,6 +22,7 @@ from phasefield.visual.overview import figure_overview, wants_radius
 from phasefield.visual.paths import varies
 from phasefield.visual.spectrum import figure_spectrum
 from phasefield.visual.style import DPI, load_run, styled
+from phasefield.visual.tips import figure_tip, why_no_tip
 from phasefield.visual.variants import palette_of
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "figure_radius",
     "figure_spectrum",
     "figure_surface",
+    "figure_tip",
     "plot",
 ]
 
@@ -52,6 +54,7 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
     "orientation": figure_orientation,
     "load": figure_load,
     "crack": figure_crack,
+    "tip": figure_tip,
     "deformed": figure_deformed,
     "surface": figure_surface,
 }
@@ -62,8 +65,9 @@ APPLIES: dict[str, Callable[[Run], bool]] = {
     "radius": wants_radius,
     "loop": varies,
     "orientation": lambda run: palette_of(run) is not None and len(box(run)) > 1,
-    "load": lambda run: crack_measure(run) is not None,
+    "load": lambda run: crack_measure(run) is not None and not has_inertia(run),
     "crack": lambda run: crack_measure(run) is not None,
+    "tip": lambda run: not why_no_tip(run),
     "deformed": lambda run: not why_not_deformed(run),
     "surface": lambda run: not why_no_surface(run),
 }
@@ -81,8 +85,8 @@ def plot(
         output: folder for the files; `plots` in the run folder when absent.
         what: names among `FIGURES`; when absent all that apply: `growth` where growth rates were measured, `radius` where the
             scenario asks for that check, `loop` where mean stress, strain or temperature vary, `orientation` where the model has
-            variants; of bodies that crack `load` and `crack`, `deformed` where displacements were written, `surface` in space,
-            and no `spectrum`.
+            variants; of bodies that crack `crack`, `load` without and `tip` with inertia, `deformed` where displacements were
+            written, `surface` in space, and no `spectrum`.
 
     Returns:
         The files written, one per figure; for `fields`, one per field unless these are variants.

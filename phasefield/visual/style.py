@@ -74,8 +74,9 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _defaults() -> dict[str, Any]:
-    # Asking for the backend makes matplotlib look for a display.
-    return {k: matplotlib.rcParamsDefault[k] for k in matplotlib.rcParamsDefault if not k.startswith("backend")}
+    # Asking for the backend makes matplotlib look for a display; where ffmpeg is, the user knows.
+    keys = (k for k in matplotlib.rcParamsDefault if not k.startswith(("backend", "animation.")))
+    return {k: matplotlib.rcParamsDefault[k] for k in keys}
 
 
 def truncated(colours: Colormap, low: float, high: float) -> Colormap:
@@ -189,6 +190,20 @@ def load_run(run: Run | str | os.PathLike[str]) -> Run:
 def scenario_of(run: Run) -> LoadedScenario:
     """The validated scenario of a run."""
     return load_scenario(run.scenario)
+
+
+def summary(run: Run) -> str:
+    """Equation, size and verdict in a line."""
+    scenario = scenario_of(run)
+    cells = " × ".join(str(axis.cells) for axis in scenario.grid.axes)
+    parts = [scenario.model.equation, f"{cells} cells"]
+    if scenario.grid.dimensions == 3:
+        parts.append(f"frames in the plane z = {0.5 * scenario.grid.axes[2].length:.4g}")
+    if (verdict := run.verification) is not None:
+        status = [str(s) for s in verdict["status"].values]
+        passed, failed = status.count("pass"), status.count("fail")
+        parts.append(f"{passed} of {passed + failed} checks passed")
+    return "  ·  ".join(parts)
 
 
 def conserves_all(model: Model) -> bool:

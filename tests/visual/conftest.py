@@ -1,4 +1,4 @@
-"""Small runs: martensite (twins, a shape-memory cycle, a box of three variants, a line), and bodies that crack."""
+"""Small runs: martensite (twins, a shape-memory cycle, a box of variants, a line), and bodies that crack, also in motion."""
 
 import pytest
 
@@ -169,3 +169,81 @@ def cracks(tmp_path_factory):
     with pytest.raises(NumericalError, match="has not converged"):
         pf.run(CRACKS["begun"], output=folder / "begun", threads=1)
     return {**runs, "begun": Run(folder / "begun")}
+
+
+def pulled_apart(stress):
+    """Tractions on the faces of y from the start."""
+    ends = (("low", -stress), ("high", stress))
+    return [{"face": f"y.{end}", "traction": {"y": value}} for end, value in ends]
+
+
+GLASS = {
+    "name": "dynamic_fracture",
+    "dissipation": "AT2",
+    "split": "spectral",
+    "young_modulus": 32.0e9,
+    "poisson_ratio": 0.2,
+    "density": 2450.0,
+    "toughness": 3.0,
+    "length": 1.5e-3,
+    "residual_stiffness": 1e-6,
+}
+# The crack starts at 8 µs and forks at 29 µs.
+FORKING = {
+    "title": "Plate",
+    "model": {**GLASS, "loads": pulled_apart(1.5e6)},
+    "grid": {
+        "x": {"cells": 80, "length": 0.06, "boundary": "no_flux"},
+        "y": {"cells": 31, "length": 0.023, "boundary": "no_flux"},
+    },
+    "initial": {"phi": {"shapes": [{"slit": {"from": [-0.01, 0.0115], "to": [0.015, 0.0115]}}]}},
+    "time": {"end": 4e-5},
+    "output": {"fields": {"every": 4e-6, **DISPLACEMENTS}, "history": {"every": 2e-7}},
+}
+FEW = {"fields": {"every": 1e-6, "names": ["phi", "velocity_y"]}, "history": {"every": 2e-7}}
+MOTIONS = {
+    "forking": FORKING,
+    # A wave and no crack.
+    "whole": {
+        **FORKING,
+        "model": {**GLASS, "damping": 1e4, "loads": pulled_apart(1e5)},
+        "initial": {"phi": 0.0},
+        "time": {"end": 4e-6},
+        "output": FEW,
+    },
+    "stopped": {**FORKING, "output": FEW},
+}
+
+
+class Stop:
+    """A reporter that ends a run at its first step."""
+
+    def start(self, simulation):
+        raise NumericalError("stopped")
+
+    def update(self, simulation):
+        raise NumericalError("stopped")
+
+    def finish(self, simulation):
+        pass
+
+
+class InMotion(Run):
+    """A run in equilibrium with the columns of one with inertia: nothing moves, and the balance has no gap."""
+
+    @property
+    def history(self):
+        found = super().history
+        nothing = 0.0 * found["time"]
+        known = found.drop_vars(["jumps", "load", "force", "passes", "released", "deflection"])
+        return known.assign(energy_kinetic=nothing, damped=nothing, imbalance=nothing)
+
+
+@pytest.fixture(scope="session")
+def motions(tmp_path_factory, cracks):
+    """Runs of bodies with inertia that crack by name."""
+    folder = tmp_path_factory.mktemp("motions")
+    runs = {name: pf.run(s, output=folder / name, threads=1) for name, s in MOTIONS.items() if name != "stopped"}
+    with pytest.raises(NumericalError, match="stopped"):
+        pf.run(MOTIONS["stopped"], output=folder / "stopped", threads=1, reporter=Stop())
+    return {**runs, "stopped": Run(folder / "stopped"), "block": InMotion(cracks["block"].folder)}

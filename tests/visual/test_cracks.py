@@ -24,7 +24,7 @@ from phasefield.visual.plot import (
     figure_overview,
     plot,
 )
-from phasefield.visual.style import DAMAGE
+from phasefield.visual.style import DAMAGE, DIVERGING
 
 RUNS = ("strip", "square", "pulled", "block", "begun")
 
@@ -193,6 +193,15 @@ def test_damage_is_white_to_black_from_0_to_1(cracks):
     grey = DAMAGE(np.linspace(0.0, 1.0, 101))[:, :3] @ [0.299, 0.587, 0.114]
     assert (grey[0], grey[-1]) == (pytest.approx(1.0), pytest.approx(0.0))
     assert np.all(np.diff(grey) < 0.0)
+
+
+def test_fields_of_both_signs_diverge_from_nothing(cracks):
+    run = cracks["strip"]
+    first = images(figure_fields(run, "displacement_y"))[0]
+    assert first.get_cmap() is DIVERGING
+    assert (
+        first.norm.vmax == -first.norm.vmin == pytest.approx(np.abs(run.fields["displacement_y"].values).max(), rel=0.2)
+    )
 
 
 def test_frames_of_flat_bodies_stand_above_each_other(cracks):
