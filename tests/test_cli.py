@@ -67,7 +67,7 @@ def test_help_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "loaded: []" in done.stdout
-    for command in ("run", "check", "verify", "plot", "models", "schema", "info", "new"):
+    for command in ("run", "check", "verify", "plot", "movie", "models", "schema", "info", "new"):
         assert re.search(rf"^\W*{command} ", done.stdout, re.MULTILINE)
 
 

@@ -222,6 +222,8 @@ def test_readme_lists_the_model_with_its_equation(name):
 def test_the_picture_is_small():
     for picture in (DOCS / "images").glob("*.png"):
         assert picture.stat().st_size < 300_000, picture.name
+    for movie in (DOCS / "images").glob("*.gif"):
+        assert movie.stat().st_size < 3_000_000, movie.name
 
 
 # --- what a registered thing has to bring -------------------------------------------------------------------------

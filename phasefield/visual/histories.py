@@ -130,7 +130,8 @@ def _figure_motion(run: Run) -> Figure:
     legend_above(grid[0], 5)
     draw_motion(grid[1], run)
     draw_parts(grid[2], run)
-    time, work, missed = (history[n].values for n in ("time", "work", "imbalance"))
+    time, missed = (history[n].values for n in ("time", "imbalance"))
+    work, _ = _work(run)
     scale = (
         float(np.max(np.abs(work), initial=0.0)) or float(np.max(np.abs(history["energy"].values), initial=0.0)) or 1.0
     )
@@ -150,7 +151,7 @@ def _figure_motion(run: Run) -> Figure:
 def draw_motion(axes: Axes, run: Run) -> None:
     """Work of the loads on a body with inertia against its kinetic energy T, and what all that it became adds up to.
 
-    W = T + ΔU + D + what was damped, with the elastic energy U and that of cracks D since the start.
+    W = T + ΔU + D + what was damped, with the elastic energy U and that of cracks D since the start. W is also that of heat.
     """
     history = run.history
     time, kinetic = history["time"].values, history["energy_kinetic"].values
@@ -159,7 +160,8 @@ def draw_motion(axes: Axes, run: Run) -> None:
     marker = "o" if time.size == 1 else ""
     axes.plot(time, total, color=ORANGE, lw=2.4, marker=marker, label=label + " + damped" * bool(damped.any()))
     axes.plot(time, kinetic, color=GREEN, lw=1.2, marker=marker, label="kinetic, $T$")
-    axes.plot(time, history["work"].values, color=BLACK, lw=1.0, ls="--", marker=marker, label="work, $W$")
+    work, name = _work(run)
+    axes.plot(time, work, color=BLACK, lw=1.0, ls="--", marker=marker, label=name)
     _finish(axes, run)
 
 
@@ -173,6 +175,14 @@ def draw_parts(axes: Axes, run: Run) -> None:
     if damped.any():
         axes.plot(time, damped, color=SKY, lw=1.2, marker=marker, label="damped")
     _finish(axes, run)
+
+
+def _work(run: Run) -> tuple[np.ndarray, str]:
+    """What the loads did, with what thermal strains did where there are such, and what that is called."""
+    history = run.history
+    if "heat_work" in history:
+        return history["work"].values + history["heat_work"].values, "of loads and heat, $W$"
+    return history["work"].values, "work, $W$"
 
 
 def _parts(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -75,8 +75,8 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 
 def _defaults() -> dict[str, Any]:
     # Asking for the backend makes matplotlib look for a display; where ffmpeg is, the user knows.
-    keys = (k for k in matplotlib.rcParamsDefault if not k.startswith(("backend", "animation.")))
-    return {k: matplotlib.rcParamsDefault[k] for k in keys}
+    kept = ("backend", "animation.")
+    return {k: matplotlib.rcParamsDefault[k] for k in matplotlib.rcParamsDefault if not k.startswith(kept)}
 
 
 def truncated(colours: Colormap, low: float, high: float) -> Colormap:

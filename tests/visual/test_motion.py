@@ -100,6 +100,12 @@ def test_the_balance_adds_up_to_the_work(motions):
         assert ("damped" in texts(figure)) == (name == "whole")
 
 
+def test_heat_works_too(motions):
+    axes = figure_energy(motions["block"]).axes[1]
+    np.testing.assert_allclose(curve(axes, "of loads and heat")[1], curve(axes, "$T +")[1], rtol=1e-12)
+    assert curve(axes, "of loads and heat")[1][-1] > 0.0
+
+
 def test_what_the_balance_misses(motions):
     run = motions["forking"]
     missed, work = columns(run, "imbalance", "work")
