@@ -315,4 +315,3 @@ def energies_2d(split: int, points: int, heated: int) -> Callable[..., None]:
         _energies_2d(kind, where, warm, u, lam, mu, heat, numbers, first, last, plus, minus)
 
     return energies
-

@@ -48,7 +48,16 @@ def _star(x, y, z, a, b, c, lam, mu, gamma, g):
     plus = 0.5 * K * (up * up - gamma * (down * down)) + mu * square
     minus = (1.0 + gamma) * 0.5 * K * (down * down)
     pressure, twice = K * (g * up + (1.0 + gamma - g * gamma) * down), 2.0 * mu * g
-    return pressure + twice * dx, pressure + twice * dy, pressure + twice * dz, twice * a, twice * b, twice * c, plus, minus
+    return (
+        pressure + twice * dx,
+        pressure + twice * dy,
+        pressure + twice * dz,
+        twice * a,
+        twice * b,
+        twice * c,
+        plus,
+        minus,
+    )
 
 
 @njit(**_INNER)

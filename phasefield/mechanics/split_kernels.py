@@ -171,9 +171,9 @@ def spectral_plane_tangent(strain, g, lame, shear, direction, out):
 def space_parts(xx, yy, zz, yz, xz, xy):
     """Principal strains and directions of a symmetric tensor: (e₁, e₂, e₃, v₁, v₂, v₃), v three numbers each, in no order.
 
-    The root of the characteristic polynomial is the value that is furthest from the other two; it is well conditioned there, unlike for two
-    values that almost coincide. The other two follow in the plane across its direction, as in two dimensions, so that all are
-    accurate to rounding of the largest. (Eberly, "A robust eigensolver for 3×3 symmetric matrices", 2014.)
+    A root of the characteristic polynomial gives the value that is furthest from the other two; it is well conditioned there,
+    unlike for two values that almost coincide. The other two follow in the plane across its direction, as in two dimensions, so
+    that all are accurate to rounding of the largest. (Eberly, "A robust eigensolver for 3×3 symmetric matrices", 2014.)
     """
     a, b, c = ((xx - yy) + (xx - zz)) / 3.0, ((yy - xx) + (yy - zz)) / 3.0, ((zz - xx) + (zz - yy)) / 3.0
     scale = math.sqrt(((a * a + b * b) + c * c + 2.0 * (yz * yz + xz * xz + xy * xy)) / 6.0)
