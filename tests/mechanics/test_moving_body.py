@@ -499,3 +499,21 @@ def test_absorbing_faces_take_waves_that_meet_them_straight():
         assert loads.work == pytest.approx(body.lost + left[-1] * loads.work, rel=1e-4)
     assert left[1] < 3e-4
     assert left[1] < 0.1 * left[0]
+
+
+@every_dimension
+@pytest.mark.parametrize("kind", ["traction", "velocity"])
+def test_loads_beside_periodic_axes_count_nodes_once(d, kind):
+    """A traction pulls with its force on the face, and all its work is in the body; so for nodes that are moved."""
+    grid = make((6, 5, 4)[:d], boundary="faces").grid
+    axes = tuple(Axis(a.name, a.cells, a.length, "no_flux" if a.name == "y" else "periodic") for a in grid.axes)
+    body = MovingBody(Grid(axes), make_split("none", LAME, SHEAR, d), DENSITY)
+    # A part of the face, up to the end of the periodic axis x. The first half step, of which no work is told, hardly moves it.
+    load = DynamicLoad(face="y.high", ramp=2.0, **{kind: {"y": 0.3}}, **{"from": [a.length / 3 for a in axes]})
+    loads = DynamicLoads(body, {"y": {"low": "clamped"}}, [load])
+    run(body, loads, 3.0)
+    energy = body.kinetic + body.elastic(np.zeros(body.grid.shape))
+    assert energy > 1e-3
+    assert loads.work == pytest.approx(energy, rel=1e-4)
+    for c in range(d):
+        np.testing.assert_array_equal(np.take(body.v[c], 0, -1), np.take(body.v[c], -1, -1))
