@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import cycle
 from typing import Any
 
@@ -79,6 +80,12 @@ def chosen_frames(run: Run, count: int) -> list[int]:
     if count == 1:
         return [available - 1]
     return sorted({round(i) for i in np.linspace(0, available - 1, min(count, available))})
+
+
+def even_frames(run: Run, most: int) -> list[int]:
+    """At most `most` frames a whole number apart, so that time runs evenly, and the last."""
+    last = chosen_frames(run, most)[-1]
+    return [*range(0, last, math.ceil(last / max(most - 1, 1)) or 1), last]
 
 
 def telling_frames(run: Run, count: int) -> list[int]:

@@ -23,7 +23,7 @@ from PIL import Image
 from phasefield.errors import InputError, unknown
 from phasefield.output.reader import Run
 from phasefield.visual.crack_curves import crack_measure
-from phasefield.visual.fields import box, chosen_frames, colour_scale, field_label, height_ratio, plane_values
+from phasefield.visual.fields import box, colour_scale, even_frames, field_label, height_ratio, plane_values
 from phasefield.visual.style import caption, load_run, new_figure, styled
 
 # Of a picture, in inches and pixels per inch.
@@ -69,15 +69,9 @@ def animate(
     name = run.names[0] if field is None else field
     path = run.folder / "plots" / f"{name}.gif" if output is None else Path(output)
     _writer(path)
-    indices = _evenly(run, frames)
+    indices = even_frames(run, frames)
     figure, update = moving_figure(run, name, indices, limits)
     return write_movie(figure, update, indices, path, fps=fps)
-
-
-def _evenly(run: Run, most: int) -> list[int]:
-    """Frames a whole number apart, so that time runs evenly, and the last."""
-    last = chosen_frames(run, most)[-1]
-    return [*range(0, last, math.ceil(last / max(most - 1, 1)) or 1), last]
 
 
 def moving_figure(

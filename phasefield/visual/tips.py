@@ -15,7 +15,7 @@ from phasefield.mechanics.crack_tips import find_tips
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
 from phasefield.visual.crack_curves import NO_CRACKS, crack_measure, has_inertia, nothing
-from phasefield.visual.fields import box, chosen_frames, height_ratio
+from phasefield.visual.fields import box, even_frames, height_ratio
 from phasefield.visual.style import (
     BLACK,
     BLUE,
@@ -37,7 +37,7 @@ from phasefield.visual.style import (
 # Of c_R: cracks in glass and polymers fork rather than run faster.
 LIMIT = 0.6
 # Frames in which tips are looked for, at most.
-MOST_FRAMES = 60
+MOST_FRAMES = 100
 # Late tips would be hard to see on white.
 TIMES = truncated(SEQUENTIAL, 0.0, 0.92)
 # Damage behind tips.
@@ -124,7 +124,7 @@ def _tips(run: Run, scenario: LoadedScenario) -> tuple[np.ndarray, np.ndarray, n
     notch, prominence = notch_of(scenario), PROMINENCE * scenario.model.parameters.length  # type: ignore[attr-defined]
     rows = [
         (run.times[index], *tip.position)
-        for index in chosen_frames(run, MOST_FRAMES)
+        for index in even_frames(run, MOST_FRAMES)
         for tip in find_tips(run.frame("phi", index).astype(float), scenario.grid, notch, prominence)
         if tip.crack == 0
     ]
