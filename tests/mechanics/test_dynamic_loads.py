@@ -473,6 +473,41 @@ def test_several_rigid_bodies_have_numbers():
     )
 
 
+def test_loads_of_a_body_in_space():
+    """A block with faces and a periodic axis: areas of tractions, a rigid body, a mean strain; T + U = W to rounding."""
+    boundary = {"x": "no_flux", "y": "periodic", "z": "no_flux"}
+    cells = {"x": 8, "y": 5, "z": 6}
+    loads = [
+        {"face": "x.low", "impact": {"velocity": {"x": 1e-3}, "mass": 0.3}, "to": [0.0, 0.5, 0.3]},
+        {"face": "x.high", "traction": {"z": 1e-3}, "from": [0.8, 0.0, 0.15]},
+    ]
+    scenario = {
+        "model": {
+            "name": "dynamic_fracture",
+            "dissipation": "AT1",
+            "length": 0.4,
+            "toughness": 1e12,
+            "density": 1.0,
+            **MATERIALS[3.0],
+            "faces": {"z": {"low": "sliding"}},
+            "loads": loads,
+            "mean_strain": {"strain": {"yy": 1e-3}, "ramp": 0.3},
+        },
+        "grid": {a: {"cells": n, "length": 0.1 * n, "boundary": boundary[a]} for a, n in cells.items()},
+        "initial": {"phi": 0.0},
+        "time": {"end": 1.0},
+        "verify": False,
+    }
+    sim = Simulation.from_scenario(scenario, threads=1)
+    force = sim.loads.parts[0]
+    assert force.forces.sum() == pytest.approx(1e-3 * 0.5 * 0.45, rel=1e-13)
+    h = history(sim)
+    assert np.abs(h["imbalance"]).max() < ROUNDING * h["work"].max()
+    assert np.abs(h["momentum_x"] - h["impulse_x"]).max() < ROUNDING * np.abs(h["impulse_x"]).max()
+    assert h["momentum_x"][-1] == pytest.approx(0.3 * (1e-3 - h["projectile_velocity"][-1]), rel=1e-11)
+    assert h["projectile_velocity"][-1] < 0.9e-3
+
+
 # --- initial velocity, restart -----------------------------------------------------------------------------------------
 
 
