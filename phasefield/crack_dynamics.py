@@ -231,8 +231,8 @@ class CrackDynamics(Simulation):
         found = find_tips(self.phi, self.grid, self._notch, PROMINENCE * self.model.parameters.length)
         first = next((t for t in found if t.crack == 0), None)
         x, y = first.position if first is not None else (math.nan, math.nan)
-        length = first.length if first is not None else 0.0
-        return {"tips": float(len(found)), "tip_x": x, "tip_y": y, "tip_length": length}
+        length, forks = (first.length, first.forks) if first is not None else (0.0, 0)
+        return {"tips": float(len(found)), "tip_x": x, "tip_y": y, "tip_length": length, "tip_forks": float(forks)}
 
     def _follow(self) -> None:
         self.balance.local, self.balance.gradient = self.cracks.energies(self.phi)

@@ -2,8 +2,8 @@
 
 The tip is that of the longest crack from the notch (`mechanics.crack_tips`), row by row of the history. The crack has started
 once a cell with φ > ¾ is ℓ away from the notch; it has arrived once its tip is within ℓ of a face. Speeds are slopes over windows
-of time in which Rayleigh waves travel 4ℓ, or over five rows of the history if that is longer. The time of a fork is that at which
-the tip passed it.
+of time in which Rayleigh waves travel 4ℓ, or over five rows of the history if that is longer; there are none of windows in which
+the crack forked, where one tip becomes two further back. The time of a fork is that at which the tip passed it.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ def running_crack(run: Run, scenario: LoadedScenario) -> RunningCrack:
         middle, speed = tip_speed(time[moving], length[moving], window)
     except InputError:
         middle, speed = np.empty(0), np.empty(0)
+    passed = time[moving][1:][np.diff(np.asarray(history["tip_forks"])[moving]) != 0.0]
+    steady = np.all(np.abs(middle[:, None] - passed) > 0.5 * window + np.max(np.diff(time), initial=0.0), axis=1)
+    middle, speed = middle[steady], speed[steady]
     forks, branching, angle = _shape(run, scenario, time, length)
     return RunningCrack(
         time, length, middle, speed, speeds, float(time[start]), float(time[arrival]) if near.any() else np.nan,

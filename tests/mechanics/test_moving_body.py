@@ -444,8 +444,9 @@ def run(body, loads, end):
     phi = np.zeros(body.grid.shape)
     count = int(np.ceil(end / (0.7 * body.critical_step)))
     step = end / count
+    loads.start(step)
     body.push(phi, 0.5 * step)
-    loads.push(0.0, 0.5 * step, step, first=True)
+    loads.push(0.0, 0.5 * step, step, correction=True)
     for n in range(1, count + 1):
         body.move(step)
         loads.moved(step)
