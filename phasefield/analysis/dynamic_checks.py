@@ -8,6 +8,7 @@ import numpy as np
 
 from phasefield.analysis.crack_checks import crack_area_check, frames_check, irreversibility_check, status_of
 from phasefield.analysis.modes import NotApplicable
+from phasefield.analysis.quench_check import quench_check
 from phasefield.analysis.running_crack import RunningCrack, running_crack
 from phasefield.analysis.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from phasefield.models.dynamic_fracture import DynamicFracture
@@ -34,6 +35,8 @@ def motion_checks(run: Run, recorded: LoadedScenario, assumed: LoadedScenario) -
         checks += [_mirror(run, assumed, name) for name in wanted.mirror]
     if wanted.crack_area is not False:
         checks.append(crack_area_check(run, model, assumed, wanted.crack_area))
+    if wanted.crack_row is not False:
+        checks.append(quench_check(run, assumed, wanted.crack_row))
     return checks + _crack(run, assumed, wanted.running_crack)
 
 

@@ -296,6 +296,14 @@ class RunningCrackCheck(Strict):
     fastest: Window | None = Field(default=None, description="highest speed of the tip over that of Rayleigh waves")
 
 
+class CrackRowCheck(Strict):
+    """The cracks that a quenched face sends in, against the stability of the damaged layer from which they come."""
+
+    face: str = Field(description="x.low, x.high, y.low or y.high")
+    depth: PositiveFloat = Field(description="distance from the face at which cracks are counted, about ℓ")
+    tolerance: PositiveFloat = Field(default=0.15, description="relative error of the mean spacing")
+
+
 class VerifySection(Strict):
     """Checks made at the end of a run."""
 
@@ -350,6 +358,10 @@ class VerifySection(Strict):
         Off | Annotated[RunningCrackCheck, Tag("{section}")],
         _by_kind("false or a section such as {fastest: [0.4, 0.6]}"),
     ] = Field(default=False, description="start, branching, arrival, direction and speed of a running crack")
+    crack_row: Annotated[
+        Off | Annotated[CrackRowCheck, Tag("{section}")],
+        _by_kind("false or a section such as {face: y.low, depth: 1.0}"),
+    ] = Field(default=False, description="spacing of the first cracks of a quenched face in plane stress, AT1")
     manufactured: Annotated[Number | Off, _by_kind("false or a number, the tolerance")] = Field(
         default=1e-3, description="relative L2 error of the last frame, where the scenario has a manufactured solution"
     )
@@ -368,7 +380,7 @@ CHECKS_OF = {
         "manufactured",
     ),
     "crack_growth": ("linear_stability", "balance", "crack_area", "homogeneous", "strip", "band_profile"),
-    "crack_dynamics": ("balance", "crack_area", "mirror", "running_crack"),
+    "crack_dynamics": ("balance", "crack_area", "mirror", "running_crack", "crack_row"),
 }
 
 

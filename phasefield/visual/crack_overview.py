@@ -14,7 +14,7 @@ from phasefield.visual.fields import box, draw_frames, stack_height, stacked, te
 from phasefield.visual.histories import draw_balance, draw_motion, draw_parts, mark_corners
 from phasefield.visual.isosurface import draw_surfaces
 from phasefield.visual.style import caption, new_figure, summary, time_label
-from phasefield.visual.tips import draw_speed, follows_tips, mark_moments, running
+from phasefield.visual.tips import draw_speed, mark_moments, running
 
 # A body with less damage anywhere is whole; what moves in it is shown, where it was written.
 WHOLE = 0.01
@@ -78,12 +78,11 @@ def _equilibria(figure: Any, run: Run, marks: np.ndarray) -> None:
 
 
 def _motion(figure: Any, run: Run, marks: np.ndarray) -> None:
-    grid = figure.subplot_mosaic(
-        [["work", "speed", "length"], ["parts", "speed", "length"]]
-        if follows_tips(run)
-        else [["work", "parts", "length"]]
-    )
     crack = running(run)
+    shown = not isinstance(crack, str)
+    grid = figure.subplot_mosaic(
+        [["work", "speed", "length"], ["parts", "speed", "length"]] if shown else [["work", "parts", "length"]]
+    )
     draw_motion(grid["work"], run)
     draw_parts(grid["parts"], run)
     draw_length(grid["length"], run, run.history["time"].values, marks)

@@ -199,5 +199,6 @@ def test_overview_of_bodies_in_space_and_of_whole_ones(motions):
     assert not any(t.startswith("speed of the tip") for t in written)
     # Where nothing breaks, waves are shown, if they were written.
     figure = figure_overview(motions["whole"])
-    assert {"velocity_y", "No crack has grown."} <= set(texts(figure))
+    assert "velocity_y" in texts(figure)
+    assert not any(t.startswith("speed of the tip") for t in texts(figure))
     assert "φ" in texts(figure_overview(motions["forking"]))
