@@ -238,6 +238,8 @@ class CrackEnergy:
 
         γ of each cell counted with the Gc of that cell, on the coarsest axis.
         """
+        if not np.ndim(self.toughness):
+            return self.energy(phi) / float(self.toughness) / self.numerical_toughness
         Gc = np.broadcast_to(self.toughness, self.grid.shape)
         here = self.local.density({"phi": phi}, self.grid)
         for position, face in enumerate(self._faces):
