@@ -54,6 +54,8 @@ SHOWN = (
     "fepd",
     "feni",
     "soft_martensite",
+    "thermal_shock",
+    "kalthoff_winkler",
     "pfhub/8b",
 )
 
