@@ -5,7 +5,7 @@ With u and φ at t and v half a step ahead, a step is
     u ← u + Δt v,    t ← t + Δt,    φ ← argmin over φ ≥ φₙ at ψ⁺(u),    v ← v + Δt a(u, φ).
 
 The force after a step is that of the same u and φ: taken from the φ of the step before, the energy balance would be of first
-order in Δt only. See docs/theory/dynamics.md.
+order in Δt only. See docs/theory/dynamic_fracture.md.
 """
 
 from __future__ import annotations
