@@ -25,6 +25,7 @@ needs_compiler = pytest.mark.skipif(COMPILER is None or sys.platform != "linux",
 
 _HEAD = """\
 #include <math.h>
+#include <setjmp.h>
 #include <string.h>
 #include <ucontext.h>
 #define __device__
@@ -35,32 +36,41 @@ _HEAD = """\
 typedef struct { unsigned int x, y, z; } dim3_;
 static dim3_ threadIdx, blockIdx, blockDim, gridDim;
 #define MOST_THREADS 256
-static ucontext_t scheduler_, threads_[MOST_THREADS];
+// Coroutines begin with a context of their own, once, and are left and entered by jumps, which need no system calls.
+static ucontext_t first_[MOST_THREADS];
+static jmp_buf scheduler_, threads_[MOST_THREADS];
 static char stacks_[MOST_THREADS][65536];
-static int done_[MOST_THREADS];
+static int begun_[MOST_THREADS], done_[MOST_THREADS];
 static unsigned int current_;
 static void (*kernel_)(void **);
 static void **arguments_;
-static void __syncthreads(void) { swapcontext(&threads_[current_], &scheduler_); }
+static void __syncthreads(void) { if (!_setjmp(threads_[current_])) _longjmp(scheduler_, 1); }
 static double __longlong_as_double(long long bits) { double x; memcpy(&x, &bits, 8); return x; }
-static void body_(void) { kernel_(arguments_); done_[current_] = 1; swapcontext(&threads_[current_], &scheduler_); }
+static void body_(void) { for (;;) { kernel_(arguments_); done_[current_] = 1; __syncthreads(); } }
+static void enter_(unsigned int t)
+{
+    if (_setjmp(scheduler_))
+        return;
+    if (begun_[t])
+        _longjmp(threads_[t], 1);
+    begun_[t] = 1;
+    getcontext(&first_[t]);
+    first_[t].uc_stack.ss_sp = stacks_[t];
+    first_[t].uc_stack.ss_size = sizeof stacks_[t];
+    first_[t].uc_link = 0;
+    makecontext(&first_[t], body_, 0);
+    setcontext(&first_[t]);
+}
 static void launch_(void (*kernel)(void **), unsigned int grid, unsigned int block, void **arguments)
 {
     kernel_ = kernel; arguments_ = arguments; gridDim.x = grid; blockDim.x = block;
     for (blockIdx.x = 0; blockIdx.x < grid; ++blockIdx.x) {
-        for (unsigned int t = 0; t < block; ++t) {
-            done_[t] = 0;
-            getcontext(&threads_[t]);
-            threads_[t].uc_stack.ss_sp = stacks_[t];
-            threads_[t].uc_stack.ss_size = sizeof stacks_[t];
-            threads_[t].uc_link = 0;
-            makecontext(&threads_[t], body_, 0);
-        }
+        memset(done_, 0, sizeof done_);
         for (unsigned int running = block; running > 0;)
             for (unsigned int t = 0; t < block; ++t)
                 if (!done_[t]) {
                     current_ = threadIdx.x = t;
-                    swapcontext(&scheduler_, &threads_[t]);
+                    enter_(t);
                     running -= done_[t];
                 }
     }
@@ -71,9 +81,9 @@ _SIGNATURE = re.compile(r"(?:__global__ void|PHILOX_KERNEL) (\w+)\(([^)]*)\)")
 
 
 class Module:
-    """The kernels of a CUDA source text."""
+    """The kernels of a CUDA source text; `contracted`: products and sums may be rounded once."""
 
-    def __init__(self, source: str, definitions: str = ""):
+    def __init__(self, source: str, definitions: str = "", *, contracted: bool = True):
         real = re.search(r"typedef (\w+) real;", source)
         self._real = {"float": "f4", "double": "f8"}[real[1]] if real else ""
         self._types = {name: [_type_of(p) for p in text.split(",")] for name, text in _SIGNATURE.findall(source)}
@@ -84,7 +94,7 @@ class Module:
             tail += (
                 f"void launch_{name}(unsigned int g, unsigned int b, void **a) {{ launch_(call_{name}, g, b, a); }}\n"
             )
-        self._library = _library(definitions + _HEAD + source.replace('extern "C" ', "") + tail)
+        self._library = _library(definitions + _HEAD + source.replace('extern "C" ', "") + tail, contracted)
 
     def get_function(self, name: str) -> Any:
         launch, types = self._library[f"launch_{name}"], self._types[name]
@@ -127,12 +137,14 @@ def _argument(value: Any, declared: str, real: str) -> Any:
 
 
 @functools.cache
-def _library(text: str) -> ctypes.CDLL:
+def _library(text: str, contracted: bool) -> ctypes.CDLL:
     folder = Path(tempfile.mkdtemp(prefix="phasefield-cuda-"))
     path = folder / hashlib.sha256(text.encode()).hexdigest()[:12]
     path.with_suffix(".c").write_text(text)
     assert COMPILER is not None
-    command = [COMPILER, "-O1", "-std=gnu17", "-w", "-shared", "-fPIC", "-o", path.with_suffix(".so")]
+    # A kernel must not be taken for a function of the C library of the same name.
+    command = [COMPILER, "-O1", "-std=gnu17", "-w", "-shared", "-fPIC", "-Wl,-Bsymbolic", "-o", path.with_suffix(".so")]
+    command += [] if contracted else ["-ffp-contract=off"]
     subprocess.run([*command, path.with_suffix(".c"), "-lm"], check=True)
     library = ctypes.CDLL(str(path.with_suffix(".so")))
     shutil.rmtree(folder)
