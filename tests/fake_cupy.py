@@ -49,7 +49,7 @@ class Array:
         return Array(np.asarray(self._a[parts]))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._a[key] = _values(value)
+        self._a[_values(key)] = _values(value)
 
     def __imul__(self, other: Any) -> Array:
         self._a *= _values(other)
@@ -98,7 +98,7 @@ def _asnumpy(a: Any) -> np.ndarray:
 
 class RawModule(cuda_on_cpu.Module):
     def __init__(self, *, code: str, options: tuple[str, ...] = ()):
-        super().__init__(code)
+        super().__init__(code, contracted="--fmad=false" not in options)
 
 
 class Plan:

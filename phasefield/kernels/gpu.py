@@ -53,9 +53,13 @@ def require_device() -> None:
 
 
 @functools.cache
-def compiled(source: str) -> Any:
-    """The CUDA module of a source text, compiled by NVRTC at first use; CuPy keeps the result on disk."""
-    return load_cupy().RawModule(code=source, options=("-std=c++17",))
+def compiled(source: str, contracted: bool = True) -> Any:
+    """The CUDA module of a source text, compiled by NVRTC at first use; CuPy keeps the result on disk.
+
+    contracted: whether ab + c may be rounded once. Without, every operation is rounded as on the CPU.
+    """
+    options = ("-std=c++17",) if contracted else ("-std=c++17", "--fmad=false")
+    return load_cupy().RawModule(code=source, options=options)
 
 
 def blocks_for(items: int) -> int:
