@@ -91,7 +91,7 @@ class DynamicLoads:
         if not values:
             return None
         d, grid = self.dimensions, self.body.grid
-        result = np.zeros(self.body.v.shape)
+        result = np.zeros((d, *self.body.nodes))
         for name, value in values.items():
             here = f"{place}.{name}"
             if name not in AXIS_NAMES[:d]:
@@ -225,10 +225,10 @@ class DynamicLoads:
         """Give a body at rest its initial velocity."""
         body = self.body
         if self.initial is not None:
-            body.v[...] = self.initial
+            body.put(0.0, self.initial)
             self.initial_impulse = body.momentum()
             index = (slice(None), *body.own)
-            body.kinetic = self.initial_work = 0.5 * float((body.mass * body.v**2)[index].sum())
+            body.kinetic = self.initial_work = 0.5 * float((body.mass * self.initial**2)[index].sum())
 
     def mean_strain(self, time: float) -> np.ndarray | None:
         """What `MovingBody.strain` is at a time; None if that is what it is."""

@@ -20,6 +20,8 @@ doi:10.1016/S0165-2125(99)00023-2 (rotated grid).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from phasefield.errors import InputError, unknown
@@ -27,6 +29,7 @@ from phasefield.mechanics import dynamic_kernels as kernels
 from phasefield.mechanics import dynamic_kernels_3d as space
 from phasefield.mechanics.lattice_waves import element_limit, hourglass_coefficients
 from phasefield.mechanics.splits import Hybrid, NoSplit, Spectral, Split, StarConvex
+from phasefield.registry import register
 from phasefield.spectral.grid import Grid
 from phasefield.spectral.pool import Pool
 
@@ -42,6 +45,7 @@ BLOCK_CELLS = 16384
 KINDS = 64
 
 
+@register("moving_body", "cpu")
 class MovingBody:
     """Nodes with masses, and the cells between them.
 
@@ -173,6 +177,38 @@ class MovingBody:
         """C/M (d, *nodes)."""
         return self._damping
 
+    # --- u and v, wherever they are -----------------------------------------------------------------------------
+
+    @property
+    def displacement(self) -> np.ndarray:
+        """u (d, *nodes) on the host, not to be written to."""
+        return self.u
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """v likewise."""
+        return self.v
+
+    def put(self, u: np.ndarray | float, v: np.ndarray | float) -> None:
+        """Replace u and v by arrays on the host, or numbers."""
+        self.u[...], self.v[...] = u, v
+
+    def place(self, index: tuple) -> Any:
+        """What stands for components of some nodes, none twice: index arrays of u and v, on the host."""
+        return index
+
+    def displacement_at(self, place: Any) -> np.ndarray:
+        """u of a `place`, a new array on the host."""
+        return self.u[place]
+
+    def velocity_at(self, place: Any) -> np.ndarray:
+        """v likewise."""
+        return self.v[place]
+
+    def set_velocity(self, place: Any, values: np.ndarray) -> None:
+        """Replace v of a `place`."""
+        self.v[place] = values
+
     # --- a step -------------------------------------------------------------------------------------------------
 
     def _numbers(self) -> np.ndarray:
@@ -232,8 +268,9 @@ class MovingBody:
             if periodic:
                 along = nodal.ndim - 1 - axis
                 index: list[slice] = [slice(None)] * nodal.ndim
+                first = (*index[:along], slice(0, 1))
                 index[along] = slice(-1, None)
-                nodal[tuple(index)] = np.take(nodal, [0], along)
+                nodal[tuple(index)] = nodal[first]
 
     def energies(self, plus: np.ndarray, minus: np.ndarray | None = None, *, driving: bool = False) -> None:
         """Fill in ψ⁺ and ψ⁻ (*grid.shape), without g: of the stress, or what drives cracks; they differ for `hybrid`."""
@@ -265,15 +302,15 @@ class MovingBody:
 
     def momentum(self) -> np.ndarray:
         """Σ M v (d)."""
-        return np.array([float((self.mass * v)[self.own].sum()) for v in self.v])
+        return np.array([float((self.mass * v)[self.own].sum()) for v in self.velocity])
 
     def strain_at_centres(self) -> np.ndarray:
         """Elastic strain at the centres of cells, Mandel components (m, *grid.shape)."""
         d = self.grid.dimensions
-        slope = np.empty((d, d, *self.grid.shape))
+        slope, displacement = np.empty((d, d, *self.grid.shape)), self.displacement
         for c in range(d):
             for axis in range(d):
-                value = self.u[c]
+                value = displacement[c]
                 for other in range(d):
                     along = d - 1 - other
                     n = value.shape[along]

@@ -45,6 +45,7 @@ class NodalLoad(ABC):
         self.body, self.load, self.component = body, load, component
         where = np.nonzero(nodes)
         self.index = (component, *where)
+        self.place = body.place(self.index)
         self.mass, self.damping = body.mass[where], body.damping[self.index]
         # Velocities before and after the last push.
         self.now, self.path, self.before, self.after = (np.zeros(len(where[0])) for _ in range(4))
@@ -57,7 +58,7 @@ class NodalLoad(ABC):
 
     def moved(self, step: float) -> None:
         """After `MovingBody.move`."""
-        self.before = self.body.v[self.index]
+        self.before = self.body.velocity_at(self.place)
         self.path = step * self.before
 
     @abstractmethod
@@ -72,21 +73,21 @@ class NodalLoad(ABC):
 
     def start(self, following: float) -> None:
         """Velocities that are there at once at time 0: an impulse."""
-        free = self.body.v[self.index]
+        free = self.body.velocity_at(self.place)
         target = self.jump(following)
         if target is not None:
-            self.body.v[self.index] = target
+            self.body.set_velocity(self.place, target)
             change = self.mass * (target - free)
             self.impulse += float(change.sum())
             self.work += 0.5 * float((change * (target + free)).sum())
-        self.before = self.after = self.body.v[self.index]
+        self.before = self.after = self.body.velocity_at(self.place)
 
     def push(self, time: float, step: float, following: float, correction: bool) -> None:
         """After `MovingBody.push`; `correction` for one that only changes the time to which velocities belong."""
-        body, free = self.body, self.body.v[self.index]
+        body, free = self.body, self.body.velocity_at(self.place)
         weight = self.mass * (1.0 + 0.5 * step * self.damping)
         new, forces = self.response(free, weight, time, step, following, correction)
-        body.v[self.index] = new
+        body.set_velocity(self.place, new)
         self.impulse += step * float(forces.sum())
         if not correction:
             mass, before, change = self.mass, self.before, new - free
@@ -157,7 +158,7 @@ class Motion(NodalLoad):
             return np.zeros(len(self.mass))
         if self.load.kind == "velocity":
             return np.full(len(self.mass), self.value * self.load.factor(time + 0.5 * step))
-        return (self.value * self.load.factor(time + step) - self.body.u[self.index]) / step
+        return (self.value * self.load.factor(time + step) - self.body.displacement_at(self.place)) / step
 
 
 class Projectile(NodalLoad):
@@ -181,11 +182,11 @@ class Projectile(NodalLoad):
         self.displacement += self._way
 
     def start(self, following: float) -> None:
-        free = self.body.v[self.index]
+        free = self.body.velocity_at(self.place)
         kinetic, work = self.kinetic, self.work
         target = self._strike(free, self.mass, 0.0)
         change = self.mass * (target - free)
-        self.body.v[self.index] = target
+        self.body.set_velocity(self.place, target)
         self.velocity -= float(change.sum()) / self.projectile_mass
         self.impulse += float(change.sum())
         self.work += 0.5 * float((change * (target + free)).sum())
@@ -202,7 +203,7 @@ class Projectile(NodalLoad):
             common = mass * self.velocity + float((weight * free)[touching].sum())
             target = np.where(touching, common / (mass + float(weight[touching].sum())), free)
         else:
-            gap = self._sign * (self.body.u[self.index] - self.displacement)
+            gap = self._sign * (self.body.displacement_at(self.place) - self.displacement)
             target = self._strike(free, weight, gap / following)
         forces = (target - free) * weight / step
         self.velocity -= step * float(forces.sum()) / self.projectile_mass
