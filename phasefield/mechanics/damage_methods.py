@@ -47,7 +47,7 @@ def _check(sums: np.ndarray, operator: DamageOperator) -> None:
 def mprgp(operator: DamageOperator, preconditioner: Preconditioner, tolerance: float) -> float:
     """Modified proportioning with reduced gradient projections, from `operator.x`, which it overwrites; returns the residual."""
     enough = operator.x.size * tolerance**2
-    np.clip(operator.x, operator.lower, operator.upper, out=operator.x)
+    operator.clip()
     sums = operator.gradient_of_state()
     fresh = True
     while True:

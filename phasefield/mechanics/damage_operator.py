@@ -58,6 +58,10 @@ class DamageOperator:
         diagonal[diagonal == 0.0] = 1.0
         np.divide(1.0, diagonal, out=self.inverse)
 
+    def clip(self) -> None:
+        """x = P(x), between the bounds."""
+        np.clip(self.x, self.lower, self.upper, out=self.x)
+
     @property
     def mean(self) -> tuple[float, float]:
         """Means of D and κ over cells that have faces and may move: in a crack D is as large as its energy, without a role."""
