@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from phasefield.backend import available_threads
+from phasefield.backend import available_threads, make_backend
 from phasefield.errors import InputError, NumericalError
 from phasefield.mechanics.crack_tips import find_tips
 from phasefield.mechanics.cracked_body import tensor_fields
-from phasefield.mechanics.damage_steps import DamageSteps
 from phasefield.mechanics.dynamics import MovingBody
+from phasefield.mechanics.running_damage import RunningDamage
 from phasefield.mechanics.thermal_strain import heated_stress
 from phasefield.models.dynamic_fracture import DynamicFracture
+from phasefield.registry import lookup
 from phasefield.scenario import LoadedScenario
 from phasefield.scenario.schema import StepSection
 from phasefield.simulation import Simulation
@@ -93,33 +94,39 @@ class CrackDynamics(Simulation):
     model: DynamicFracture
 
     def __init__(self, scenario: LoadedScenario, *, device: str = "auto", threads: int | None = None):
-        if device == "gpu":
-            text = "model.name: dynamic_fracture runs on the CPU only; use --device cpu or auto"
-            raise scenario.located(InputError(text))
         settings = scenario.settings
         self.scenario, self.grid = scenario, scenario.grid
         assert isinstance(scenario.model, DynamicFracture)
         self.model = scenario.model
         self.end, self.time = float(settings.time.end), 0.0
         self._threads = available_threads() if threads is None else threads
-        self.body, self.loads, self.damage = self.model.built(scenario, self._threads)
+        self._device = self._choose_device(device)
+        self.body, self.loads, self.damage = self.model.built(scenario, self._threads, self._device)
         self.heat = self.model.thermal_strain(scenario)
         self.cracks = self.damage.cracks
-        self.phi = np.zeros(self.grid.shape)
-        # Damage of the step before the last one.
-        self._before = self.phi
-        self._damage_steps = DamageSteps(self.damage, self._threads)
-        self._change = np.zeros(self.grid.shape)
+        rule = self.model.parameters.irreversibility
+        self.running: RunningDamage = lookup("running_damage", self._device)(self.damage, rule, self._threads)
         self._notch = np.zeros(self.grid.shape, bool)
         # Of every cell from the notch; None without one.
         self._distance: np.ndarray | None = None
-        self._drive = np.zeros(self.grid.shape)
         self.balance, self.counters = MotionBalance(), MotionCounters()
         self.longest = longest_step(scenario, self.body)
         # Length of the last step, of those up to the next time that somebody waits for, and how many of them are left.
         self.last_size, self._size, self._left, self._target = 0.0, 0.0, 0, 0.0
 
+    def _choose_device(self, device: str) -> str:
+        """`cpu` or `gpu`, of those the scenario can run on."""
+        reason = self.model.only_on_cpu()
+        if device == "gpu" and reason:
+            raise self.scenario.located(InputError(f"{reason} runs on the CPU only; use --device cpu or auto"))
+        return make_backend("cpu" if device == "auto" and reason else device, threads=self._threads).device
+
     # --- state --------------------------------------------------------------------------------------------------
+
+    @property
+    def phi(self) -> np.ndarray:
+        """φ (*grid.shape) on the host, not to be written to."""
+        return self.running.on_host("phi")
 
     @property
     def state(self) -> dict[str, np.ndarray]:
@@ -141,13 +148,12 @@ class CrackDynamics(Simulation):
         self._distance = None
         if self._notch.any():
             self._distance = np.asarray(distance_transform_edt(~self._notch, sampling=self.grid.spacing[::-1]))
-        self.phi = self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi.copy()
-        self._before = self.phi
-        self.body.u[...], self.body.v[...] = 0.0, 0.0
+        self.running.put(self.damage.solve(phi, phi, nothing, tolerance).phi if phi.any() else phi)
+        self.body.put(0.0, 0.0)
         self.body.expansion = None if self.heat is None else self.heat.begin(self.time)
         strain = self.loads.mean_strain(self.time)
         self.body.strain = self.body.strain if strain is None else strain
-        self.body.energies(self._drive, driving=True)
+        self.running.follow_strains(self.body)
         self.last_size = 0.0
         self._follow()
         self.body.kinetic = 0.0
@@ -159,8 +165,8 @@ class CrackDynamics(Simulation):
         if not names:
             return {}
         d = self.grid.dimensions
-        fields = {"driving_energy": self._drive.copy()}
-        for kind, nodal in (("displacement", self.body.u), ("velocity", self.body.v)):
+        fields = {"driving_energy": self.running.on_host("drive").copy()}
+        for kind, nodal in (("displacement", self.body.displacement), ("velocity", self.body.velocity)):
             for i, name in enumerate(AXIS_NAMES[:d]):
                 if f"{kind}_{name}" in names:
                     fields[f"{kind}_{name}"] = _at_centres(nodal[i])
@@ -219,7 +225,7 @@ class CrackDynamics(Simulation):
         momentum = body.momentum()
         for i, name in enumerate(AXIS_NAMES[: self.grid.dimensions]):
             row[f"momentum_{name}"], row[f"impulse_{name}"] = float(momentum[i]), float(loads.impulse[i])
-        row["momentum_scale"] = float((body.mass * np.abs(body.v))[(slice(None), *body.own)].sum())
+        row["momentum_scale"] = float((body.mass * np.abs(body.velocity))[(slice(None), *body.own)].sum())
         cracked = self.phi > CRACKED
         row["reach"] = float(self._distance[cracked].max()) if self._distance is not None and cracked.any() else 0.0
         if self.grid.dimensions == 2:
@@ -241,7 +247,7 @@ class CrackDynamics(Simulation):
 
     @property
     def device(self) -> str:
-        return "cpu"
+        return self._device
 
     @property
     def threads(self) -> int:
@@ -253,7 +259,7 @@ class CrackDynamics(Simulation):
 
     @property
     def where(self) -> str:
-        return f"{self._threads} CPU thread(s)"
+        return self._device if self._device != "cpu" else f"{self._threads} CPU thread(s)"
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -276,7 +282,7 @@ class CrackDynamics(Simulation):
         self._account(added)
         self._crack(size)
         self._account(added)
-        self.body.push(self.phi, size)
+        self.body.push(self.running.phi, size)
         self.loads.push(self.time, size, size)
         self.last_size = size
         self.counters.steps += 1
@@ -324,31 +330,28 @@ class CrackDynamics(Simulation):
         kinetic, lost, work = body.kinetic, body.lost, loads.work
         if self.last_size == 0.0:
             loads.start(self._size)
-        old = body.v.copy()
-        body.push(self.phi, change)
+        old = body.velocity.copy()
+        body.push(self.running.phi, change)
         loads.push(self.time, change, self._size, correction=True)
-        before = body.v - self._size / change * (body.v - old)
-        body.kinetic, body.lost = 0.5 * float((body.mass * body.v * before)[(slice(None), *body.own)].sum()), lost
+        new = body.velocity
+        before = new - self._size / change * (new - old)
+        body.kinetic, body.lost = 0.5 * float((body.mass * new * before)[(slice(None), *body.own)].sum()), lost
         self.balance.first_energy += (body.kinetic - kinetic) - (loads.work - work)
 
     def _crack(self, size: float) -> None:
-        self.body.energies(self._drive, driving=True)
+        self.running.follow_strains(self.body)
         rate = 0.0 if self.model.damage_viscosity is None else self.model.damage_viscosity / size
-        tolerance = self.model.parameters.damage_tolerance
-        result = self._damage_steps.follow(self._before, self.phi, self._drive, tolerance, rate=rate)
-        self._before, self.phi = self.phi, result.phi
-        np.subtract(self._before, self.phi, out=self._change)
-        self.counters.healing = max(self.counters.healing, float(self._change.max()))
-        self.damage.accept(self._drive)
-        self.counters.damage_iterations += result.iterations
+        iterations, healing = self.running.follow(self.model.parameters.damage_tolerance, rate)
+        self.counters.healing = max(self.counters.healing, healing)
+        self.counters.damage_iterations += iterations
 
     # --- checkpoints --------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        arrays = {"phi": self.phi, "before": self._before, "u": self.body.u, "v": self.body.v}
-        arrays["mean_strain"] = self.body.strain
-        largest = getattr(self.damage.irreversibility, "largest", None)
-        if largest is not None:
+        body, running = self.body, self.running
+        arrays = {"phi": self.phi, "before": running.on_host("before"), "u": body.displacement, "v": body.velocity}
+        arrays["mean_strain"] = body.strain
+        if (largest := running.history) is not None:
             arrays["history"] = largest
         loads, state = self.loads.keep()
         arrays |= loads
@@ -370,21 +373,21 @@ class CrackDynamics(Simulation):
         self.time, self.stopped = float(meta["time"]), str(meta["stopped"])
         last, size, left, target = meta["steps"]
         self.last_size, self._size, self._left, self._target = float(last), float(size), int(left), float(target)
-        self.phi, self._before = np.array(arrays["phi"]), np.array(arrays["before"])
-        self.body.u[...], self.body.v[...] = arrays["u"], arrays["v"]
+        self.running.put(arrays["phi"], arrays["before"])
+        self.body.put(arrays["u"], arrays["v"])
         self.body.strain = np.array(arrays["mean_strain"])
         if self.heat is not None:
             self.body.expansion = self.heat.begin(float(meta["heat"]))
         if "history" in arrays:
-            self.damage.irreversibility.largest[...] = arrays["history"]  # type: ignore[attr-defined]
+            self.running.put_history(arrays["history"])
         self.body.kinetic, self.body.lost = float(meta["kinetic"]), float(meta["lost"])
         self.loads.recall(arrays, meta["loads"])
         self.balance, self.counters = MotionBalance(**meta["balance"]), MotionCounters(**meta["counters"])
-        self.body.energies(self._drive, driving=True)
+        self.running.follow_strains(self.body)
 
     def close(self) -> None:
         self.body.close()
-        self._damage_steps.close()
+        self.running.close()
         self.damage.close()
 
 

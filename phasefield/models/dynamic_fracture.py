@@ -10,9 +10,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from phasefield.errors import InputError
 from phasefield.mechanics.damage import DamageSolver
+from phasefield.mechanics.damage_gpu import RULES
 from phasefield.mechanics.dynamic_load_sections import AxisName, DynamicLoad, Formula, Layer, MeanStrain
 from phasefield.mechanics.dynamic_loads import DynamicLoads
 from phasefield.mechanics.dynamics import HOURGLASS, MovingBody
+from phasefield.mechanics.dynamics_gpu import GpuBody  # noqa: F401 (registered)
 from phasefield.mechanics.material_sections import Density
 from phasefield.mechanics.thermal_strain import ThermalSection, ThermalStrain
 from phasefield.models.base import Kinetics, non_conserved
@@ -124,15 +126,17 @@ class DynamicFracture(Cracked):
         # Damage and its solver; displacement, velocity, damping and masses of nodes; energies.
         return 8 * grid.cells * (21 + 3 * d + 2 + 4)
 
-    def built(self, loaded: Any, threads: int) -> tuple[MovingBody, DynamicLoads, DamageSolver]:
+    def built(self, loaded: Any, threads: int, device: str = "cpu") -> tuple[MovingBody, DynamicLoads, DamageSolver]:
         """`build` for a loaded scenario, whose messages then name file and line."""
         try:
-            return self.build(loaded.grid, loaded.folder, threads)
+            return self.build(loaded.grid, loaded.folder, threads, device)
         except InputError as error:
             raise loaded.located(error) from None
 
-    def build(self, grid: Grid, folder: Path, threads: int = 1) -> tuple[MovingBody, DynamicLoads, DamageSolver]:
-        """The body, its loads, and the solver of its damage.
+    def build(
+        self, grid: Grid, folder: Path, threads: int = 1, device: str = "cpu"
+    ) -> tuple[MovingBody, DynamicLoads, DamageSolver]:
+        """The body, on the device, its loads, and the solver of its damage.
 
         Raises:
             InputError: what the grid, the material, the faces and the loads contradict, with the key path.
@@ -140,7 +144,7 @@ class DynamicFracture(Cracked):
         p = self.parameters
         split, damage, material = self.solvers(grid, folder, threads)
         assert material.density is not None
-        body = MovingBody(
+        body = lookup("moving_body", device)(
             grid,
             split,
             material.density,
@@ -153,6 +157,16 @@ class DynamicFracture(Cracked):
             body.damp(p.damping)
         loads = DynamicLoads(body, p.faces, p.loads, p.layers, p.initial_velocity, p.mean_strain)
         return body, loads, damage
+
+    def only_on_cpu(self) -> str | None:
+        """Why a run needs the CPU, if it does."""
+        if self.dimensions == 3:
+            return "model.name: dynamic_fracture in three dimensions"
+        p = self.parameters
+        for name in ("thermal", "mean_strain"):
+            if getattr(p, name) is not None:
+                return f"model.{name}: dynamic_fracture with it"
+        return None if p.irreversibility in RULES else f"model.irreversibility: {p.irreversibility} in dynamic_fracture"
 
     def thermal_strain(self, loaded: Any) -> ThermalStrain | None:
         """ε* of the body of a loaded scenario; None where its temperature does not matter.
