@@ -23,10 +23,10 @@ STAR, SPECTRAL, LINEAR = 0, 1, 2
 FULL, ROTATED = 0, 1
 COLD, PLANE_STRAIN, PLANE_STRESS = 0, 1, 2
 
-_PLAIN = {"nogil": True, "error_model": "numpy", "cache": True}
+PLAIN = {"nogil": True, "error_model": "numpy", "cache": True}
 # Loops with calls left in them are not vectorised.
-_INNER = {**_PLAIN, "forceinline": True}
-_SUM = {**_PLAIN, "fastmath": {"reassoc", "nsz"}, "forceinline": True}
+INNER = {**PLAIN, "forceinline": True}
+_SUM = {**PLAIN, "fastmath": {"reassoc", "nsz"}, "forceinline": True}
 
 # Cells go in pieces along x; with their distance in the scratch a constant the compiler sees that rows do not overlap.
 PIECE = 256
@@ -39,14 +39,14 @@ _THIRD = 1.0 / 3.0
 
 
 @njit(**_SUM)
-def _sum(row, first, last):
+def sum_of(row, first, last):
     total = 0.0
     for i in range(first, last):
         total += row[i]
     return total
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _star(x, y, z, s, lam, mu, gamma, g):
     """σ_xx, σ_yy, σ_xy, ψ⁺, ψ⁻ of strains xx, yy, zz and xy, see `splits.StarConvex`."""
     t = (x + y) + z
@@ -59,7 +59,7 @@ def _star(x, y, z, s, lam, mu, gamma, g):
     return pressure + twice * dx, pressure + twice * dy, twice * s, plus, minus
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _spectral(x, y, z, s, lam, mu, gamma, g):
     """The same of the spectral split: principal strains m ± r and z."""
     t = (x + y) + z
@@ -75,7 +75,7 @@ def _spectral(x, y, z, s, lam, mu, gamma, g):
     return pressure + turn * d, pressure - turn * d, turn * s, plus, minus
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _linear(x, y, z, s, lam, mu, gamma, g):
     """The same without a split."""
     t = (x + y) + z
@@ -84,7 +84,7 @@ def _linear(x, y, z, s, lam, mu, gamma, g):
     return pressure + twice * x, pressure + twice * y, twice * s, plus, 0.0
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _split(kind, x, y, z, s, lam, mu, gamma, g):
     if kind == LINEAR:
         return _linear(x, y, z, s, lam, mu, gamma, g)
@@ -93,14 +93,14 @@ def _split(kind, x, y, z, s, lam, mu, gamma, g):
     return _spectral(x, y, z, s, lam, mu, gamma, g)
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _modes(low, high, i):
     """X, Y, XY of the corner values of cell i."""
     p, q, r, s = low[i], low[i + 1], high[i], high[i + 1]
     return (q - p) + (s - r), (r - p) + (s - q), (p - q) + (s - r)
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _cells_2d(kind, points, heated, begin, size, low1, high1, low2, high2, phi, lam, mu, heat, numbers, scratch):
     """Corner forces of `size` cells of a row, from `begin` on, to scratch[1 …]."""
     ax, ay, volume, eta, gamma, hourglass = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
@@ -155,7 +155,7 @@ def _cells_2d(kind, points, heated, begin, size, low1, high1, low2, high2, phi, 
         scratch[7 * ROW + j] = (fx2 + fy2) + fh2
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _push_2d(
     kind, points, heated,
     u, v, phi, lam, mu, heat, numbers, inverse_mass, damping, damped, dt, wrap, first, last, scratch, carry, sums,
@@ -218,7 +218,7 @@ def _push_2d(
                             mass = 1.0 / W[i] if W[i] > 0.0 else 0.0
                             scratch[_KINETIC + i] = 0.5 * mass * (old * new)
                             scratch[_LOST + i] = 0.25 * dt * (mass * A[i]) * ((old + new) * (old + new))
-                        lost += _sum(scratch, _LOST, _LOST + counted)
+                        lost += sum_of(scratch, _LOST, _LOST + counted)
                     else:
                         for i in range(nodes):
                             f = force[i] + (scratch[at + ROW + i] + scratch[at + i + 1])
@@ -227,7 +227,7 @@ def _push_2d(
                             V[i] = new
                             mass = 1.0 / W[i] if W[i] > 0.0 else 0.0
                             scratch[_KINETIC + i] = 0.5 * mass * (old * new)
-                    kinetic += _sum(scratch, _KINETIC, _KINETIC + counted)
+                    kinetic += sum_of(scratch, _KINETIC, _KINETIC + counted)
             for c in range(2):
                 at = (4 * c + 2) * ROW
                 force = carry[c][begin:]
@@ -238,7 +238,7 @@ def _push_2d(
     sums[0], sums[1] = kinetic, lost
 
 
-@njit(**_INNER)
+@njit(**INNER)
 def _energies_2d(kind, points, heated, u, lam, mu, heat, numbers, first, last, plus, minus):
     """ψ⁺ and ψ⁻ of the rows first … last − 1 of cells: means over their Gauss points; that of hourglass modes is in ψ⁺."""
     nx = plus.shape[1]
@@ -278,7 +278,7 @@ def _energies_2d(kind, points, heated, u, lam, mu, heat, numbers, first, last, p
                 n[i] = n0
 
 
-@njit(**_PLAIN)
+@njit(**PLAIN)
 def move(u, v, dt, first, last):
     """u⁺ = u + Δt v of the rows first … last − 1 of nodes."""
     for c in range(u.shape[0]):
@@ -293,7 +293,7 @@ def push_2d(split: int, points: int, heated: int) -> Callable[..., None]:
     """`_push_2d` for one kind of cells."""
     kind, where, warm = split, points, heated
 
-    @njit(**_PLAIN)
+    @njit(**PLAIN)
     def push(
         u, v, phi, lam, mu, heat, numbers, inverse_mass, damping, damped, dt, wrap, first, last, scratch, carry, sums
     ):  # fmt: skip
@@ -310,7 +310,7 @@ def energies_2d(split: int, points: int, heated: int) -> Callable[..., None]:
     """`_energies_2d` for one kind of cells."""
     kind, where, warm = split, points, heated
 
-    @njit(**_PLAIN)
+    @njit(**PLAIN)
     def energies(u, lam, mu, heat, numbers, first, last, plus, minus):
         _energies_2d(kind, where, warm, u, lam, mu, heat, numbers, first, last, plus, minus)
 
