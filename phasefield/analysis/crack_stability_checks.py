@@ -11,7 +11,7 @@ from phasefield.analysis.modes import NotApplicable
 from phasefield.analysis.verdict import FAIL, NOT_APPLICABLE, PASS, Check
 from phasefield.output.reader import Run
 from phasefield.scenario import LoadedScenario
-from phasefield.scenario.schema import LinearStabilityCheck
+from phasefield.scenario.verify_sections import LinearStabilityCheck
 
 
 def stability_checks(

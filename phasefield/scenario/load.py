@@ -20,8 +20,9 @@ from phasefield.models.base import Model
 from phasefield.models.manufactured import source_terms
 from phasefield.scenario.document import Document, Path_, dotted, override, read_document, scalar
 from phasefield.scenario.messages import Problem, problems, shown
-from phasefield.scenario.schema import CHECKS_OF, VerifySection, build_model, scenario_class
+from phasefield.scenario.schema import build_model, scenario_class
 from phasefield.scenario.space_time import parse_all
+from phasefield.scenario.verify_sections import CHECKS_OF, VerifySection
 from phasefield.scenario.whole import check_whole
 from phasefield.spectral.grid import Grid
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from phasefield.errors import did_you_mean
 from phasefield.scenario.document import Path_
-from phasefield.scenario.schema import KIND_TAGS
+from phasefield.scenario.kinds import KIND_TAGS
 
 # What pydantic calls each mistake, and what to say instead; {…} are filled from pydantic's context.
 _MUST = {

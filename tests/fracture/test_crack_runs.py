@@ -19,7 +19,7 @@ import phasefield as pf
 from phasefield.analysis.verdict import FAIL, PASS
 from phasefield.errors import Interrupted, NumericalError
 from phasefield.output import checkpoint
-from phasefield.scenario.schema import CHECKS_OF, VerifySection
+from phasefield.scenario.verify_sections import CHECKS_OF, VerifySection
 
 # Steps short enough for the trapezia of the work.
 FINE = {"end": 1.0, "step": 0.02}
