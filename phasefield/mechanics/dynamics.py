@@ -41,6 +41,8 @@ SCHEMES = {"full": kernels.FULL, "rotated": kernels.ROTATED}
 HOURGLASS = 0.05
 # Cells of a block: what one thread handles at a time. Does not depend on their number, as sums are added block by block.
 BLOCK_CELLS = 16384
+# Rows of a block at least: every block goes through the row of cells before it once more.
+BLOCK_ROWS = 8
 # Materials of more kinds than these get one bound of the step for all of them.
 KINDS = 64
 
@@ -111,8 +113,9 @@ class MovingBody:
         self._wrap = np.array(self.periodic)
         # Rows of nodes along the slowest axis; of a periodic one the last are copies.
         self._rows = shape[0] if self.periodic[-1] else self.nodes[0]
-        thick = max(1, BLOCK_CELLS // (grid.cells // shape[0]))
-        self._bounds = [*range(0, self._rows, thick), self._rows]
+        thick = max(BLOCK_ROWS, BLOCK_CELLS // (grid.cells // shape[0]))
+        blocks = max(1, self._rows // thick)
+        self._bounds = [self._rows * block // blocks for block in range(blocks + 1)]
         self._pool = Pool(threads if len(self._bounds) > 2 else 1)
         self._scratch = [np.zeros(SCRATCH[d]) for _ in range(self._pool.threads)]
         self._carry = [np.zeros((d, *self.nodes[1:])) for _ in range(self._pool.threads)]

@@ -321,6 +321,7 @@ def test_threads_and_blocks_do_not_change_bits(d, boundary, monkeypatch):
     cells = (40, 12) if d == 2 else (40, 3, 7)
     start = random.standard_normal((d, *(n + 1 for n in cells[::-1])))
     phi, results = random.random(cells[::-1]), []
+    monkeypatch.setattr(dynamics, "BLOCK_ROWS", 1)
     for block, threads in ((10**6, 1), (80, 1), (80, 2), (80, 3)):
         monkeypatch.setattr(dynamics, "BLOCK_CELLS", block)
         body = make(cells, "star_convex", "rotated", boundary, threads=threads)
@@ -340,6 +341,12 @@ def test_threads_and_blocks_do_not_change_bits(d, boundary, monkeypatch):
         np.testing.assert_array_equal(v, results[0][1])
         np.testing.assert_array_equal(plus, results[0][2])
         assert n == 0 or kinetic == results[1][3]
+
+
+@pytest.mark.parametrize("cells", [(4000, 33), (160, 120, 33)], ids=["2d", "3d"])
+def test_blocks_of_long_rows_are_thick(cells):
+    """Every block computes one row of cells, or plane, that is not its own."""
+    assert make(cells).blocks == 4
 
 
 # --- waves and stable steps -------------------------------------------------------------------------------------------
