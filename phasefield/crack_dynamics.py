@@ -56,7 +56,7 @@ class MotionCounters:
 class MotionBalance:
     """Energies of cracks, and what all energies together began with, T as that of the present length of steps.
 
-    heat_work: what changes of thermal strain have added to the elastic energy.
+    heat_work: what changes of thermal strain have added to the elastic energy. delayed: ∫∫ τ (∂φ/∂t)² dV dt.
     """
 
     local: float = 0.0
@@ -64,6 +64,7 @@ class MotionBalance:
     first_cracks: float = 0.0
     first_energy: float = 0.0
     heat_work: float = 0.0
+    delayed: float = 0.0
 
     @property
     def cracks(self) -> float:
@@ -217,7 +218,8 @@ class CrackDynamics(Simulation):
             "damped": body.lost,
             "work": loads.work,
             **({} if self.heat is None else {"heat_work": balance.heat_work}),
-            "imbalance": energy + body.lost - loads.work - balance.heat_work - balance.first_energy,
+            **({} if self.model.damage_viscosity is None else {"delayed": balance.delayed}),
+            "imbalance": energy + body.lost + balance.delayed - loads.work - balance.heat_work - balance.first_energy,
             measure: self.cracks.length(self.phi),
             "mean_phi": float(self.phi.mean()),
             "min_phi": float(self.phi.min()),
@@ -341,8 +343,17 @@ class CrackDynamics(Simulation):
 
     def _crack(self, size: float) -> None:
         self.running.follow_strains(self.body)
-        rate = 0.0 if self.model.damage_viscosity is None else self.model.damage_viscosity / size
+        viscosity, old = self.model.damage_viscosity, None
+        if viscosity is not None:
+            old = (self.running.on_host("before"), self.phi)
+        rate = 0.0 if viscosity is None else viscosity / size
         iterations, healing = self.running.follow(self.model.parameters.damage_tolerance, rate)
+        if viscosity is not None and old is not None:
+            # As the work of loads: the mean of what acts before and after.
+            grown = self.phi - old[1]
+            before = (old[1] - old[0]) / self.last_size if self.last_size > 0.0 else 0.0
+            force = 0.5 * viscosity * (before + grown / size)
+            self.balance.delayed += float((force * grown).sum()) * self.grid.cell_volume
         self.counters.healing = max(self.counters.healing, healing)
         self.counters.damage_iterations += iterations
 

@@ -188,6 +188,8 @@ def _work(run: Run) -> tuple[np.ndarray, str]:
 def _parts(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     history = run.history
     elastic, dissipated, damped = (history[n].values for n in ("energy_elastic", "dissipated", "damped"))
+    # A viscosity of damage takes energy as dampers do.
+    damped = damped + history["delayed"].values if "delayed" in history else damped
     return elastic - elastic[:1], dissipated, damped
 
 
