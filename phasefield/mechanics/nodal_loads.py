@@ -124,7 +124,10 @@ class Force(NodalLoad):
     def response(
         self, free: np.ndarray, weight: np.ndarray, time: float, step: float, following: float, correction: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        forces = self.forces * (self.load.factor(time) if self.load.acts(time) else 0.0)
+        # A push reaches half a step back: at the end of a load half of it is left.
+        half = not correction and self.load.acts(time - 0.5 * step)
+        share = 1.0 if self.load.acts(time) else 0.5 * half
+        forces = self.forces * (share * self.load.factor(time))
         return free + step * forces / weight, forces
 
 

@@ -149,6 +149,16 @@ def test_a_load_that_ends_leaves_the_body_free(kind):
     assert np.abs(h["imbalance"]).max() < ROUNDING * h["work"][-1]
 
 
+@pytest.mark.parametrize("size", [0.02, 0.005, None])
+def test_a_traction_that_ends_gives_the_impulse_of_its_time(size):
+    """∫ F dt = F·until to rounding, whatever the step, also where it changes at the end of the load."""
+    sim = rod(20, 0.5, loads=[{"face": "x.low", "traction": {"x": 1e-3}, "until": 0.23}])
+    sim.longest = size or sim.longest
+    h = history(sim)
+    assert h["impulse_x"][-1] == pytest.approx(1e-3 * (4 / 20) * 0.23, rel=1e-12)
+    assert np.abs(h["imbalance"]).max() < ROUNDING * h["work"][-1]
+
+
 def test_a_history_that_ends_between_steps_is_hit():
     """Corners are ends of steps; a time within rounding of one is that time."""
     load = {"face": "x.low", "traction": {"x": 1.0}, "history": [[0, 1], [0.05, 1], [0.31, 0]], "ramp": 0.02}
