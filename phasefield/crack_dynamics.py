@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from scipy.ndimage import distance_transform_edt
 
 from phasefield.backend import available_threads, make_backend
 from phasefield.errors import InputError, NumericalError
+from phasefield.mechanics.crack_skeleton import CRACKED
 from phasefield.mechanics.crack_tips import find_tips
 from phasefield.mechanics.cracked_body import tensor_fields
 from phasefield.mechanics.dynamics import MovingBody
+from phasefield.mechanics.motion_balance import MotionBalance, MotionCounters
 from phasefield.mechanics.running_damage import RunningDamage
 from phasefield.mechanics.thermal_strain import heated_stress
 from phasefield.models.dynamic_fracture import DynamicFracture
@@ -35,40 +37,10 @@ from phasefield.spectral.transforms import make_engine
 
 # Of ℓ: how far a crack is from its notch, or an arm from a fork, that counts as one; more than the width of a band.
 PROMINENCE = 5.0
-# Cells with more damage are cracked.
-CRACKED = 0.75
 # Steps that differ by less are of one length.
 SAME_STEP = 1e-9
 # The damage that a scenario begins with is found this much more accurately than that of a step.
 INITIAL_TOLERANCE = 1e-4
-
-
-@dataclass
-class MotionCounters:
-    """What happened since the start."""
-
-    steps: int = 0
-    damage_iterations: int = 0
-    healing: float = 0.0
-
-
-@dataclass
-class MotionBalance:
-    """Energies of cracks, and what all energies together began with, T as that of the present length of steps.
-
-    heat_work: what changes of thermal strain have added to the elastic energy. delayed: ∫∫ τ (∂φ/∂t)² dV dt.
-    """
-
-    local: float = 0.0
-    gradient: float = 0.0
-    first_cracks: float = 0.0
-    first_energy: float = 0.0
-    heat_work: float = 0.0
-    delayed: float = 0.0
-
-    @property
-    def cracks(self) -> float:
-        return self.local + self.gradient
 
 
 def longest_step(scenario: LoadedScenario, body: MovingBody) -> float:
@@ -135,7 +107,13 @@ class CrackDynamics(Simulation):
         return {"phi": self.phi.copy()}
 
     def set_state(self, fields: Mapping[str, np.ndarray]) -> None:
-        """Replace φ, in a body at rest. What is given is a crack: the damage around it follows at once."""
+        """Replace φ, in a body at rest. What is given is a crack: the damage around it follows at once.
+
+        Raises:
+            InputError: φ is not between 0 and 1, or the body has begun to move.
+        """
+        if self.counters.steps:
+            raise InputError("damage can be given only before the first step: the loads have begun")
         phi = np.asarray(fields["phi"], float)
         try:
             self.model.check_damage(phi)

@@ -95,7 +95,9 @@ def test_cracks_of_a_symmetric_body_stay_symmetric(split, elements):
     np.testing.assert_array_equal(simulation.body.u[1], -simulation.body.u[1][::-1])
 
 
-@pytest.mark.parametrize("name", ["plate", "spectral", "rotated", "viscous", "damped", "void", "periodic", "pushed", "displaced"])
+@pytest.mark.parametrize(
+    "name", ["plate", "spectral", "rotated", "viscous", "damped", "void", "periodic", "pushed", "displaced"]
+)
 def test_energy_balance_is_of_second_order(name):
     """|T + U + D + damped − W| falls with the square of the step, where damage grows too, up to the tolerance of damage."""
     errors = []
@@ -190,6 +192,14 @@ def test_a_run_is_verified(tmp_path):
 def test_unstable_steps_are_refused_before_they_are_taken():
     with pytest.raises(InputError, match=r"time\.step: 0\.05 is not stable; 0\.02683 is the longest"):
         pf.Simulation.from_scenario(plate(section={"time": {"end": 1.0, "step": 0.05}}))
+
+
+def test_damage_is_given_before_the_first_step():
+    simulation = pf.Simulation.from_scenario(plate(), threads=1)
+    simulation.set_state(simulation.state)
+    simulation.advance(until=0.5)
+    with pytest.raises(InputError, match="only before the first step"):
+        simulation.set_state(simulation.state)
 
 
 def test_numbers_that_are_not_finite_end_a_run():
