@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -174,14 +175,19 @@ class DamageSteps:
         for axis in range(2):
             columns += [np.roll(faces[axis], 1, axis), faces[axis]]
         columns += [faces[2], operator.across]
+        # Where all rows differ the table is as large as the columns: of the rows only digests are kept.
         names: dict[bytes, int] = {}
-        kind, table = np.zeros(self.shape[0] * self.shape[1], np.int64), []
+        kind, places = np.zeros(self.shape[0] * self.shape[1], np.int64), []
         for row, index in enumerate(np.ndindex(self.shape[:2])):
-            values = np.stack([column[index] for column in columns])
-            kind[row] = names.setdefault(values.tobytes(), len(names))
-            if kind[row] == len(table):
-                table.append(values)
-        return np.stack(table), kind
+            digest = blake2b(np.stack([column[index] for column in columns])).digest()
+            kind[row] = names.setdefault(digest, len(names))
+            if kind[row] == len(places):
+                places.append(index)
+        table = np.empty((len(places), len(columns), self.shape[2]))
+        for which, index in enumerate(places):
+            for position, column in enumerate(columns):
+                table[which, position] = column[index]
+        return table, kind
 
 
 class _Pieces:

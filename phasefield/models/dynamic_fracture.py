@@ -122,9 +122,12 @@ class DynamicFracture(Cracked):
 
     def memory_bytes(self, grid: Grid) -> int:
         """About how many bytes the arrays of a run need."""
-        d = grid.dimensions
+        d, p = grid.dimensions, self.parameters
+        constants = (p.young_modulus, p.poisson_ratio, p.toughness, p.density)
+        # Constants of every cell, and rows of damage that all differ.
+        uneven = bool(p.regions) or not all(isinstance(c, float) for c in constants)
         # Damage and its solver; displacement, velocity, damping and masses of nodes; energies.
-        return 8 * grid.cells * (21 + 3 * d + 2 + 4)
+        return 8 * grid.cells * (28 + 17 * uneven + 3 * d + 2 + 4)
 
     def built(self, loaded: Any, threads: int, device: str = "cpu") -> tuple[MovingBody, DynamicLoads, DamageSolver]:
         """`build` for a loaded scenario, whose messages then name file and line."""

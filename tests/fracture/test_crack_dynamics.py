@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,21 @@ def test_a_run_is_verified(tmp_path):
 def test_unstable_steps_are_refused_before_they_are_taken():
     with pytest.raises(InputError, match=r"time\.step: 0\.05 is not stable; 0\.02683 is the longest"):
         pf.Simulation.from_scenario(plate(section={"time": {"end": 1.0, "step": 0.05}}))
+
+
+@pytest.mark.parametrize("uneven", [False, True], ids=["uniform", "uneven"])
+def test_memory_is_foretold(uneven):
+    """Within a quarter of the largest sum of all arrays."""
+    constants = {name: f"{value} + 0.1*sin(x + 2*y)" for name, value in (("toughness", 1.0), ("young_modulus", 1000.0))}
+    scenario = plate((160, 150), **(constants if uneven else {}))
+    pf.Simulation.from_scenario(plate(), threads=1).advance(until=0.1)
+    tracemalloc.start()
+    simulation = pf.Simulation.from_scenario(scenario, threads=1)
+    simulation.advance(until=0.1)
+    simulation.history_row()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert simulation.model.memory_bytes(simulation.grid) == pytest.approx(peak, rel=0.25)
 
 
 def test_damage_is_given_before_the_first_step():
