@@ -16,16 +16,16 @@ _TEMPLATE = """\
 model:
   name: {model}
 {parameters}grid:
-  x: {{cells: 128, length: 128.0}}
-  y: {{cells: 128, length: 128.0}}           # leave y out for one dimension, add z for three
+  x: {{cells: 128, length: 128.0{boundary}}}
+  y: {{cells: 128, length: 128.0{boundary}}}           # leave y out for one dimension, add z for three
 initial:
 {initial}time:
-  end: 100.0
+  end: {end}
 {step}output:
-  fields: {{every: 10.0}}                    # frames in fields.vtkhdf
-  history: {{every: 0.5}}                    # rows of energies, means and extremes
+  fields: {{every: {frames}}}                    # frames in fields.vtkhdf
+  history: {{every: {rows}}}                    # rows of energies, means and extremes
 seed: 1
-test: {{time.end: 10.0}}                     # overrides that make this a quick test
+test: {{time.end: {frames}}}                     # overrides that make this a quick test
 """
 
 # Sections that take more characters than this on a line are written in lines of their own.
@@ -86,7 +86,15 @@ def write_starter(name: str, model: str) -> Path:
     if lookup_model.evolution != "gradient_flow":
         initial = "  phi: {shapes: [{slit: {from: [0.0, 64.5], to: [40.0, 64.5]}}]}   # a crack; or pores and notches: regions\n"
         step = "  step: 5.0                              # or {first, min, max}: steps by the passes they take\n"
-    text = _TEMPLATE.format(name=path.stem, model=model, parameters="".join(lines), initial=initial, step=step)
+    boundary, (end, frames, rows) = "", ("100.0", "10.0", "0.5")
+    if lookup_model.evolution == "crack_dynamics":
+        # Waves cross the body in 4: what acts on its faces has cracked it by 10.
+        boundary, (end, frames, rows) = ", boundary: no_flux", ("10.0", "1.0", "0.1")
+        step = "  step: {}                               # as long as is stable; or a number\n"
+    text = _TEMPLATE.format(
+        name=path.stem, model=model, parameters="".join(lines), initial=initial, step=step,
+        boundary=boundary, end=end, frames=frames, rows=rows,
+    )  # fmt: skip
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
