@@ -162,10 +162,32 @@ def test_check_tells_of_waves():
     rows = dict(prediction.rows())
     assert rows["dilatational waves"].startswith("33.3333")
     assert rows["Rayleigh waves"].startswith("18.59")
-    assert prediction.steps == pytest.approx(2.0 * 33.3333 / (0.9 * 0.8944), abs=1.0)
+    # 0.9 of what is stable, 0.02683, are 0.02415: nine equal steps to each row of the history.
+    assert prediction.steps == 90
+    assert rows["step"].startswith("0.02222, 0.828 of")
     assert not any("nothing happens" in warning for warning in prediction.warnings)
     idle = predict(pf.load_scenario(plate(loads=[])))
     assert any("nothing happens" in warning for warning in idle.warnings)
+
+
+@pytest.mark.parametrize(("rows", "frames"), [(0.07, 0.3), (2.0, 2.0), (0.03, 0.5)])
+def test_check_counts_the_steps_of_the_run(tmp_path, rows, frames):
+    load = [{"face": "y.high", "traction": {"y": 1.0}, "history": [[0.0, 0.0], [0.777, 1.0]]}]
+    scenario = plate(loads=load, section={"output": {"history": {"every": rows}, "fields": {"every": frames}}})
+    run = pf.run(scenario, output=tmp_path / "run", threads=1)
+    assert predict(pf.load_scenario(scenario)).steps == int(run.history["steps"].values[-1])
+
+
+def test_check_warns_of_heat_that_has_not_come_far():
+    def warnings(diffusivity):
+        cooled = {"face": "y.low", "temperature": -1.0}
+        scenario = plate(loads=[])
+        scenario["model"]["thermal"] = {"expansion": 1e-5, "diffusivity": diffusivity, "cooled": [cooled]}
+        return [w for w in predict(pf.load_scenario(scenario)).warnings if "heat" in w]
+
+    # 2√(Dt) with t = 2 against cells of 1.
+    assert len(warnings(1.9)) == 1
+    assert warnings(2.1) == []
 
 
 def test_a_run_is_verified(tmp_path):
