@@ -118,7 +118,7 @@ def _crack(run: Run, scenario: LoadedScenario, wanted: Any) -> list[Check]:
         status = PASS if measured < limit else FAIL
         checks.append(Check("tip speed", status, measured, limit, max(measured / limit - 1.0, 0.0), 0.0, detail))
     else:
-        checks.append(Check("tip speed", NOT_APPLICABLE, detail="the crack ran in too few rows of the history"))
+        checks.append(Check("tip speed", NOT_APPLICABLE, detail="too few rows of the history in which one tip ran"))
     return checks if wanted is False else checks + _expected(crack, wanted)
 
 

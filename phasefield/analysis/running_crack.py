@@ -3,7 +3,8 @@
 The tip is that of the longest crack from the notch (`mechanics.crack_tips`), row by row of the history. The crack has started
 once a cell with φ > ¾ is ℓ away from the notch; it has arrived once its tip is within ℓ of a face. Speeds are slopes over windows
 of time in which Rayleigh waves travel 4ℓ, or over five rows of the history if that is longer; there are none of windows in which
-the crack forked, where one tip becomes two further back. The time of a fork is that at which the tip passed it.
+the crack forked, where one tip becomes two further back, and none of windows in which the tip jumped further than waves travel,
+because it met another crack or another one became the longest. The time of a fork is that at which the tip passed it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from phasefield.scenario.fields import initial_fields
 
 # Of ℓ: how far from the notch a crack has started, and how far Rayleigh waves travel in a window.
 STARTED, WINDOW = 1.0, 4.0
+# Of ℓ: a tip that is this much further away than P waves travel between two rows is that of another crack; so is one of a crack
+# that is shorter by ℓ, as no crack heals.
+JUMP = 2.0
 # Of ℓ: shorter arms are no arms.
 PROMINENCE = 6.0
 
@@ -76,7 +80,10 @@ def running_crack(run: Run, scenario: LoadedScenario) -> RunningCrack:
     time, length = np.asarray(history["time"]), np.asarray(history["tip_length"])
     reach = np.asarray(history["reach"])
     if not (reach > STARTED * ell).any() or not length.any():
-        raise NotApplicable("no crack has grown")
+        grown = float(np.ptp(np.asarray(history["crack_length"])))
+        raise NotApplicable(
+            "no crack has grown" if grown < ell else "nothing that cracked has a tip 5ℓ away from a notch"
+        )
     start = int(np.argmax(reach > STARTED * ell))
     grown = length > 0.0
     # Shorter cracks than those that count as one have no length.
@@ -91,7 +98,11 @@ def running_crack(run: Run, scenario: LoadedScenario) -> RunningCrack:
         middle, speed = tip_speed(time[moving], length[moving], window)
     except InputError:
         middle, speed = np.empty(0), np.empty(0)
-    passed = time[moving][1:][np.diff(np.asarray(history["tip_forks"])[moving]) != 0.0]
+    forked = np.diff(np.asarray(history["tip_forks"])[moving]) != 0.0
+    # No wave is that fast: another crack has become the longest, or the tip has met one that was ahead of it.
+    way = np.hypot(np.diff(x[moving]), np.diff(y[moving]))
+    jumped = ~(way <= speeds.dilatational * np.diff(time[moving]) + JUMP * ell) | (np.diff(length[moving]) < -ell)
+    passed = time[moving][1:][forked | jumped]
     steady = np.all(np.abs(middle[:, None] - passed) > 0.5 * window + np.max(np.diff(time), initial=0.0), axis=1)
     middle, speed = middle[steady], speed[steady]
     forks, branching, angle = _shape(run, scenario, time, length)

@@ -56,6 +56,33 @@ def test_the_runs_are_what_they_are_for(motions):
     assert np.isfinite(crack.branching)
 
 
+class Tampered:
+    """A run with other columns in its history."""
+
+    def __init__(self, run, **columns):
+        self._run, self.history = run, run.history.assign({k: ("time", v) for k, v in columns.items()})
+
+    def __getattr__(self, name):
+        return getattr(self._run, name)
+
+
+def test_no_speed_of_tips_that_jump(motions):
+    """A tip that is suddenly further away than any wave has come is that of another crack."""
+    run = motions["forking"]
+    whole = running_crack(run, scenario_of(run))
+    row = int(np.searchsorted(whole.time, np.median(whole.middle)))
+    later = np.arange(whole.time.size) >= row
+    x, length = columns(run, "tip_x", "tip_length")
+    ell = scenario_of(run).model.parameters.length
+    for way in (8.0 * ell, -8.0 * ell):
+        jumped = Tampered(run, tip_x=x + way * later, tip_length=length + way * later)
+        crack = running_crack(jumped, scenario_of(run))
+        assert 0 < crack.speed.size < whole.speed.size
+        kept = np.isin(whole.middle, crack.middle)
+        np.testing.assert_allclose(crack.speed, whole.speed[kept], rtol=1e-9)
+        assert not kept[np.argmin(np.abs(whole.middle - whole.time[row]))]
+
+
 def test_figures_that_apply(motions, tmp_path):
     expected = {
         "forking": {"crack", "tip", "deformed"},
