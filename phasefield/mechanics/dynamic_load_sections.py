@@ -113,7 +113,7 @@ class DynamicLoad(Course):
         given = [k for k in KINDS if getattr(self, k) is not None]
         if len(given) != 1:
             some = f"not {' and '.join(given)}" if given else "and has none"
-            raise complaint("kind", f"a load needs exactly one of {', '.join(KINDS)}, {some}")
+            raise complaint("kinds", f"a load needs exactly one of {', '.join(KINDS)}, {some}")
         if self.face is None and given[0] in ("traction", "impact"):
             raise complaint("face", f"{'an' if given[0] == 'impact' else 'a'} {given[0]} needs a face")
         if self.face is None and self.from_ is None and self.to is None:

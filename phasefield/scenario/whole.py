@@ -111,12 +111,21 @@ def _check_without_rates(loaded: LoadedScenario) -> list[Problem]:
         text = f"the model {name} needs double: stiffness spans as many digits as model.residual_stiffness says"
         found.append(Problem(("precision",), text))
     if "scheme" in settings.time.model_fields_set:
-        text = f"the model {name} has none: every step ends in equilibrium, or is one pass with model.viscosity; leave it out"
+        how = "every step ends in equilibrium, or is one pass with model.viscosity"
+        if loaded.model.evolution == "crack_dynamics":
+            how = "steps are those of leapfrog"
+        text = f"the model {name} has none: {how}; leave it out"
         found.append(Problem(("time", "scheme"), text))
     step = settings.time.step
     if isinstance(step, StepSection) and "tolerance" in step.model_fields_set:
         text = f"steps of the model {name} are chosen by the passes they take; it has first, min, max"
+        if loaded.model.evolution == "crack_dynamics":
+            text = f"steps of the model {name} are as long as is stable; shorten them by a number for time.step, or model.safety"
         found.append(Problem(("time", "step", "tolerance"), text))
+    axes = [axis.name for axis in loaded.grid.axes]
+    for i, axis in enumerate(settings.verify.mirror if settings.verify else []):
+        if axis not in axes:
+            found.append(Problem(("verify", "mirror", i), str(unknown("axis", axis, axes))))
     return found
 
 

@@ -139,6 +139,22 @@ CASES: dict[str, tuple[str, str, str]] = {
         "  initial_velocity: {x: 1/x}",
         "a.yaml:10: model.initial_velocity: is not a finite number at 13 nodes",
     ),
+    # --- what bodies with inertia have no use for
+    "a scheme": (
+        "time: {end: 0.01}",
+        "time: {end: 0.01, scheme: leapfrog}",
+        "a.yaml:17: time.scheme: the model dynamic_fracture has none: steps are those of leapfrog; leave it out",
+    ),
+    "a tolerance of steps": (
+        "time: {end: 0.01}",
+        "time: {end: 0.01, step: {tolerance: 1.0e-3}}",
+        "a.yaml:17: time.step.tolerance: steps of the model dynamic_fracture are as long as is stable",
+    ),
+    "a mirror across an axis that the grid does not have": (
+        "verify: false",
+        "verify: {mirror: [y, z]}",
+        "a.yaml:18: verify.mirror.1: unknown axis 'z'; valid names: x, y",
+    ),
     # --- mean strain
     "a mean strain along faces": (
         FACES,
