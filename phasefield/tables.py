@@ -182,7 +182,7 @@ def print_models(models: list[Any]) -> None:
             if name == "name":
                 continue
             default = "" if field.is_required() else f" [default: {_default(field.default)}]"
-            print(f"    {name:<18}{field.description or ''}{default}")
+            print(f"    {name:<20}{field.description or ''}{default}")
         print()
 
 

@@ -66,7 +66,8 @@ def animate(
         InputError: an unknown field or kind of file, a run on a line, no ffmpeg for .mp4, or a file that cannot be written.
     """
     run = load_run(run)
-    name = run.names[0] if field is None else field
+    first = "phi" if crack_measure(run) is not None and "phi" in run.names else run.names[0]
+    name = first if field is None else field
     path = run.folder / "plots" / f"{name}.gif" if output is None else Path(output)
     _writer(path)
     indices = even_frames(run, frames)
