@@ -84,6 +84,8 @@ class CrackDynamics(Simulation):
         self._distance: np.ndarray | None = None
         self.balance, self.counters = MotionBalance(), MotionCounters()
         self.longest = longest_step(scenario, self.body)
+        # The state when somebody last waited for it.
+        self._good: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None
         # Length of the last step, of those up to the next time that somebody waits for, and how many of them are left.
         self.last_size, self._size, self._left, self._target = 0.0, 0.0, 0, 0.0
 
@@ -140,6 +142,7 @@ class CrackDynamics(Simulation):
         self.balance.first_cracks = self.balance.cracks
         self.balance.first_energy = self.balance.cracks + self.body.elastic(self.phi)
         self.loads.begin()
+        self._keep()
 
     def derived(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         if not names:
@@ -255,6 +258,17 @@ class CrackDynamics(Simulation):
             self._size, self._target = (target - self.time) / self._left, target
             if abs(self._size - self.last_size) > SAME_STEP * self._size:
                 self._change_step()
+        try:
+            self._advance(target)
+        except NumericalError as reason:
+            when = self.time
+            if self._good is not None:
+                self.restore(*self._good)
+            raise NumericalError(f"{reason} (t = {when:g}); the state is that of t = {self.time:g}") from None
+        if self._left == 0:
+            self._keep()
+
+    def _advance(self, target: float) -> None:
         size = self._size
         added = self._move(size)
         self.loads.moved(size)
@@ -268,7 +282,12 @@ class CrackDynamics(Simulation):
         self.last_size = size
         self.counters.steps += 1
         if not math.isfinite(self.body.kinetic):
-            raise NumericalError(f"the kinetic energy is not finite at t = {self.time:g}")
+            raise NumericalError("the kinetic energy is not finite")
+
+    def _keep(self) -> None:
+        """A copy of the state, to come back to from numbers that are not finite."""
+        arrays, meta = self.checkpoint()
+        self._good = {name: np.array(values) for name, values in arrays.items()}, meta
 
     def _move(self, size: float) -> dict[str, np.ndarray]:
         """u ← u + Δt v, and ε* and ε̄ of then: half-way, what those that change add to ψ⁺ and ψ⁻ (2, *grid.shape)."""

@@ -16,6 +16,7 @@ import numpy as np
 from phasefield.analysis.dynamic_prediction import bulk_speeds
 from phasefield.analysis.modes import NotApplicable
 from phasefield.analysis.wave_speeds import WaveSpeeds
+from phasefield.crack_dynamics import PROMINENCE
 from phasefield.errors import InputError
 from phasefield.mechanics.crack_motion import tip_speed
 from phasefield.mechanics.crack_tips import Fork, crack_angle, find_forks
@@ -29,8 +30,6 @@ STARTED, WINDOW = 1.0, 4.0
 # Of ℓ: a tip that is this much further away than P waves travel between two rows is that of another crack; so is one of a crack
 # that is shorter by ℓ, as no crack heals.
 JUMP = 2.0
-# Of ℓ: shorter arms are no arms.
-PROMINENCE = 6.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""How cracks move: speeds of tips and the time of branching, from tips at many times (`crack_tips`)."""
+"""How cracks move: speeds of tips, from where they were at many times (`crack_tips`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from phasefield.errors import InputError
-from phasefield.mechanics.crack_tips import Fork, Tip
 
 
 def tip_speed(
@@ -40,30 +39,3 @@ def tip_speed(
         x = t[a:b] - t[a:b].mean()
         speeds[i] = (x @ (s[a:b] - s[a:b].mean())) / (x @ x)
     return middles, speeds
-
-
-def branching(
-    times: Sequence[float] | np.ndarray, tips: Sequence[Sequence[Tip]], forks: Sequence[Sequence[Fork]]
-) -> tuple[float, Fork] | None:
-    """When and where the crack from the notch first forks for good: the first fork of those present at the end.
-
-    A fork is seen when its arms are long enough; the time is that at which the longest tip passed it, linear between times.
-
-    Args:
-        times: (n), ascending; tips, forks: at these times, by `find_tips` and `find_forks`.
-
-    Returns:
-        None without a fork at the last time.
-    """
-    if not len(times) == len(tips) == len(forks):
-        raise InputError("branching needs tips and forks for each of the times")
-    own = [f for f in forks[-1] if f.crack == 0] if len(forks) else []
-    if not own:
-        return None
-    fork = min(own, key=lambda f: f.length)
-    lengths = np.array([max((t.length for t in now if t.crack == 0), default=0.0) for now in tips])
-    after = int(np.flatnonzero(lengths >= fork.length)[0])
-    if after == 0:
-        return float(times[0]), fork
-    share = (fork.length - lengths[after - 1]) / (lengths[after] - lengths[after - 1])
-    return float(times[after - 1] + share * (times[after] - times[after - 1])), fork

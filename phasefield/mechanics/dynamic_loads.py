@@ -192,6 +192,9 @@ class DynamicLoads:
             raise InputError(f"{place}: no solid part of the face lies between from and to")
         forces = self.surface.integrals(value * shares, face)
         nodes = self.surface.nodes(face) & (self.surface.integrals(shares, face) > 0.0)
+        if not (nodes & ~self._rest[c]).any():
+            name = AXIS_NAMES[c]
+            raise InputError(f"{place}.traction.{name}: faces hold all of these nodes at rest along {name}")
         self._forces.append(Force(self.body, load, c, nodes, forces))
 
     def _add_motion(

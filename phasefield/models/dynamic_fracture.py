@@ -112,8 +112,9 @@ class DynamicFracture(Cracked):
 
     @property
     def variational(self) -> bool:
-        """Whether stress and damage follow from one energy."""
-        own = lookup("split", self.split_name[0]).variational
+        """Whether stress and damage follow from one energy: not where ψ⁺ < 0 under pressure, which damage takes as 0."""
+        name, numbers = self.split_name
+        own = lookup("split", name).variational and numbers.get("gamma", 0.0) <= 0.0
         return own and lookup("irreversibility", self.parameters.irreversibility).variational
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, Tag
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, Tag
+from pydantic_core import PydanticCustomError
 
 from phasefield.models.base import Strict
 from phasefield.scenario.kinds import Number, Off, by_kind
@@ -49,7 +50,16 @@ class CrackAreaCheck(Strict):
     tolerance: PositiveFloat = Field(default=0.05, description="relative error of the dissipated energy")
 
 
-Window = Annotated[tuple[Number, Number] | list[Number], Field(min_length=2, max_length=2)]
+def _in_order(window: list[float]) -> list[float]:
+    if not window[0] < window[1]:
+        raise PydanticCustomError(
+            "order", "{text}", {"text": f"the first number must be the smaller (got {window[0]:g} and {window[1]:g})"}
+        )
+    return window
+
+
+# [lowest, highest].
+Window = Annotated[list[NonNegativeFloat], Field(min_length=2, max_length=2), AfterValidator(_in_order)]
 
 
 class RunningCrackCheck(Strict):

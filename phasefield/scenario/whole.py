@@ -122,6 +122,10 @@ def _check_without_rates(loaded: LoadedScenario) -> list[Problem]:
         if loaded.model.evolution == "crack_dynamics":
             text = f"steps of the model {name} are as long as is stable; shorten them by a number for time.step, or model.safety"
         found.append(Problem(("time", "step", "tolerance"), text))
+    if isinstance(step, StepSection) and loaded.model.evolution == "crack_dynamics":
+        for key in sorted({"first", "min"} & step.model_fields_set):
+            text = f"steps of the model {name} are as long as is stable, and all alike; it has max, or a number for time.step"
+            found.append(Problem(("time", "step", key), text))
     axes = [axis.name for axis in loaded.grid.axes]
     for i, axis in enumerate(settings.verify.mirror if settings.verify else []):
         if axis not in axes:

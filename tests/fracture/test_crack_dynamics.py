@@ -240,12 +240,17 @@ def test_damage_is_given_before_the_first_step():
         simulation.set_state(simulation.state)
 
 
-def test_numbers_that_are_not_finite_end_a_run():
+@pytest.mark.parametrize("field", ["u", "v"])
+def test_numbers_that_are_not_finite_end_a_run_with_the_last_good_state(field):
     simulation = pf.Simulation.from_scenario(plate(), threads=1)
     simulation.advance(until=0.5)
-    simulation.body.u[0, 3, 3] = np.nan
-    with pytest.raises(NumericalError, match="finite"):
+    good = last(simulation)
+    getattr(simulation.body, field)[0, 3, 3] = np.nan
+    with pytest.raises(NumericalError, match=r"finite.*the state is that of t = 0\.5"):
         simulation.advance()
+    assert simulation.time == 0.5
+    np.testing.assert_equal(last(simulation)[0], good[0])
+    np.testing.assert_array_equal(simulation.phi, good[1])
 
 
 def test_runs_that_the_gpu_cannot_do_are_refused():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from phasefield.errors import InputError
-from phasefield.mechanics.crack_motion import branching, tip_speed
+from phasefield.mechanics.crack_motion import tip_speed
 from phasefield.mechanics.crack_tips import branches, crack_angle, find_forks, find_tips, front
 from phasefield.spectral.grid import Axis, Grid
 
@@ -198,7 +198,6 @@ def test_forks_of_forks():
     forks = find_forks(phi, GRID, NOTCH, PROMINENCE)
     assert [f.angle for f in forks] == pytest.approx([60.0, 60.0], abs=3.0)
     assert [f.length for f in forks] == pytest.approx([28.0, 73.0], abs=3.0)
-    assert branching([0.0, 1.0], [[], tips], [[], forks]) == (pytest.approx(forks[0].length / tips[0].length), forks[0])
 
 
 def test_a_notch_inside_has_two_tips():
@@ -313,31 +312,6 @@ def test_speed_of_a_growing_oblique_crack():
         lengths.append(find_tips(phi, GRID, NOTCH, PROMINENCE)[0].length)
     _, speeds = tip_speed(times, lengths, 12.0)
     np.testing.assert_allclose(speeds, 0.9, rtol=0.012)
-
-
-def test_branching_is_dated_back():
-    """Seen when the arms are long enough, dated when the tip passed the fork."""
-    place = START + 30.0 * unit(0)
-    times, speed = np.arange(0.0, 90.0, 5.0), 1.0
-    tips, forks = [], []
-    for t in times:
-        grown = 15.0 + speed * t
-        lines = [[START, START + min(grown, 30.0) * unit(0)]]
-        if grown > 30.0:
-            lines += [[place, place + (grown - 30.0) * unit(a)] for a in (25, -25)]
-        phi = damage(OLD, *lines)
-        tips.append(find_tips(phi, GRID, NOTCH, PROMINENCE))
-        forks.append(find_forks(phi, GRID, NOTCH, PROMINENCE))
-        if not forks[-1]:
-            assert branching(times[: len(tips)], tips, forks) is None
-    time, fork = branching(times, tips, forks)
-    seen = times[[len(f) > 0 for f in forks]][0]
-    assert fork == forks[-1][0]
-    # The tip is ahead of the line's end by `AHEAD`, the bands separate behind the fork.
-    assert time == pytest.approx(fork.length - EDGE - AHEAD - 15.0, abs=0.7)
-    assert seen > time + PROMINENCE
-    with pytest.raises(InputError, match="each of the times"):
-        branching(times, tips, forks[1:])
 
 
 def test_bad_input():
