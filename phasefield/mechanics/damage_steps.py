@@ -179,7 +179,7 @@ class DamageSteps:
         names: dict[bytes, int] = {}
         kind, places = np.zeros(self.shape[0] * self.shape[1], np.int64), []
         for row, index in enumerate(np.ndindex(self.shape[:2])):
-            digest = blake2b(np.stack([column[index] for column in columns])).digest()
+            digest = blake2b(np.stack([column[index] for column in columns]).tobytes()).digest()
             kind[row] = names.setdefault(digest, len(names))
             if kind[row] == len(places):
                 places.append(index)
