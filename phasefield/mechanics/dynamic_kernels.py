@@ -167,6 +167,7 @@ def _push_2d(
     sums: ½ v·M v⁺, the kinetic energy between v half a step before and v⁺ half a step after the time of u, and Δt v̄·C v̄.
     """
     nx, ny = u.shape[2] - 1, u.shape[1] - 1
+    pieces = (nx + PIECE - 1) // PIECE
     kinetic = lost = 0.0
     for c in range(2):
         for i in range(nx + 1):
@@ -185,11 +186,9 @@ def _push_2d(
             ph = phi[row]
             la, m = lam[min(row, lam.shape[0] - 1)], mu[min(row, mu.shape[0] - 1)]
             he = heat[min(row, heat.shape[0] - 1)]
-            if wrap[0]:
-                _cells_2d(kind, points, heated, nx - 1, 1, low1, high1, low2, high2, ph, la, m, he, numbers, scratch)
-                for side in range(1, 8, 2):
-                    scratch[side * ROW] = scratch[side * ROW + 1]
-        for begin in range(0, nx, PIECE):
+        # Along a periodic axis the last cell comes first, before the pieces: the first node gets its force too.
+        for piece in range(-1 if inside and wrap[0] else 0, pieces):
+            begin = piece * PIECE if piece >= 0 else nx - 1
             size = min(PIECE, nx - begin)
             if inside:
                 _cells_2d(kind, points, heated, begin, size, low1, high1, low2, high2, ph, la, m, he, numbers, scratch)
@@ -197,6 +196,10 @@ def _push_2d(
                 for side in range(8):
                     for i in range(size + 1):
                         scratch[side * ROW + i] = 0.0
+            if piece < 0:
+                for side in range(1, 8, 2):
+                    scratch[side * ROW] = scratch[side * ROW + 1]
+                continue
             ends = begin + size == nx
             nodes = size + 1 if ends else size
             if ends:

@@ -26,6 +26,19 @@ LAME, SHEAR, DENSITY = 1.3, 0.8, 2.1
 SPACING = (0.5, 0.7, 0.4)
 SPLITS = ["none", "volumetric_deviatoric", "star_convex", "spectral", "hybrid"]
 FACES = {"periodic": "periodic", "faces": "no_flux"}
+
+
+def bodies_of(*splits: str):
+    """(d, scheme, split): each kernel in space takes some seconds to compile, and most of them are left to the slow tests."""
+    cases = []
+    for d, scheme, split in product((2, 3), ("full", "rotated"), splits):
+        quick = d == 2 or split == "none" or (scheme, split) == ("full", "spectral")
+        marks = () if quick else (pytest.mark.slow,)
+        cases.append(pytest.param(d, scheme, split, id=f"{split}-{scheme}-{d}d", marks=marks))
+    return pytest.mark.parametrize(("d", "scheme", "split"), cases)
+
+
+every_body = bodies_of(*SPLITS)
 every_split = pytest.mark.parametrize("split", SPLITS)
 every_scheme = pytest.mark.parametrize("scheme", ["full", "rotated"])
 every_dimension = pytest.mark.parametrize("d", [2, 3], ids=["2d", "3d"])
@@ -117,9 +130,7 @@ def plain_energies(body, driving=False):
     return plus.reshape(grid.shape), minus.reshape(grid.shape)
 
 
-@every_dimension
-@every_scheme
-@every_split
+@every_body
 @pytest.mark.parametrize("driving", [False, True], ids=["stress", "driving"])
 def test_energies_are_those_of_shape_functions_and_points(d, scheme, split, driving):
     body, _ = uneven(d, split, scheme, "mixed")
@@ -135,8 +146,16 @@ def test_energies_are_those_of_shape_functions_and_points(d, scheme, split, driv
     assert not plus[~body.solid].any()
 
 
-@every_scheme
-@every_split
+@pytest.mark.parametrize(
+    ("scheme", "split"),
+    [
+        pytest.param(
+            scheme, split, marks=() if split == "none" or (scheme, split) == ("full", "spectral") else pytest.mark.slow
+        )
+        for scheme in ("full", "rotated")
+        for split in SPLITS
+    ],
+)
 def test_a_hot_plane_is_a_slice_of_a_hot_body(scheme, split):
     """Plane strain: a body in space with u_z = 0 and the same thermal strain, of which ε_zz holds nothing back."""
     plane, _ = uneven(2, split, scheme, "faces")
@@ -158,9 +177,7 @@ def test_a_hot_plane_is_a_slice_of_a_hot_body(scheme, split):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
 
 
-@every_dimension
-@every_scheme
-@every_split
+@every_body
 @every_boundary
 def test_forces_are_derivatives_of_the_energy(d, scheme, split, boundary):
     body, phi = uneven(d, split, scheme, boundary)
@@ -273,9 +290,7 @@ def symmetric(values, d, vector=False):
     return values
 
 
-@every_dimension
-@every_scheme
-@pytest.mark.parametrize("split", ["none", "star_convex", "spectral"])
+@bodies_of("none", "star_convex", "spectral")
 @pytest.mark.parametrize("boundary", ["faces", "periodic"])
 def test_mirror_images_have_the_same_bits(d, scheme, split, boundary):
     random = np.random.default_rng(8)
