@@ -65,3 +65,17 @@ def check_complaint(code: int, out: str, err: str, message: str) -> None:
         "tagged",
     ):
         assert technical not in err
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """`text` with the first `old`, which must be there, made `new`."""
+    assert old in text, old
+    return text.replace(old, new, 1)
+
+
+def check_refused(folder: Path, text: str, message: str, *arguments: str) -> None:
+    """A run of this scenario from `folder`, the working directory, gives the message and leaves nothing there."""
+    (folder / "a.yaml").write_text(text)
+    before = contents(folder)
+    check_complaint(*call("run", "a.yaml", *arguments), message)
+    assert contents(folder) == before

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import fake_cupy
 import pytest
+from cuda_on_cpu import needs_compiler
 
+from phasefield.errors import InputError
+from phasefield.kernels import gpu
 from phasefield.simulation import Simulation
 
 # Unequal cells and lengths on every axis, even and odd counts.
@@ -42,3 +47,24 @@ def simulate() -> Iterator[Callable[..., Simulation]]:
     yield make
     for simulation in made:
         simulation.close()
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(params=[pytest.param("double", marks=needs_compiler), pytest.param("device", marks=pytest.mark.gpu)])
+def cupy(request, monkeypatch):
+    """The double of CuPy on the CPU; with `-m gpu` CuPy and a real device."""
+    if request.param == "double":
+        yield fake_cupy.install(monkeypatch)
+    else:
+        try:
+            gpu.require_device()
+        except InputError as error:
+            pytest.skip(f"no GPU: {error}")
+        yield gpu.load_cupy()
+    fake_cupy.forget()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
-from command_line import call, check_complaint, contents
+from command_line import call, check_complaint, check_refused, replaced
 
 GOOD = """\
 title: A plate with a crack
@@ -389,24 +390,13 @@ CASES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def changed(old: str, new: str) -> str:
-    assert old in GOOD, old
-    return GOOD.replace(old, new, 1)
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+changed = partial(replaced, GOOD)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_scenario(workplace, case):
     old, new, message = CASES[case]
-    (workplace / "a.yaml").write_text(changed(old, new))
-    before = contents(workplace)
-    check_complaint(*call("run", "a.yaml", "--threads", "1"), message)
-    assert contents(workplace) == before
+    check_refused(workplace, changed(old, new), message, "--threads", "1")
 
 
 @pytest.mark.parametrize(
@@ -437,10 +427,7 @@ def test_bad_command_line(workplace, arguments, message):
     text = GOOD
     if "sliding" in arguments:
         text = changed("{displacement: {x: 0.0, y: 1.0}}", "{displacement: {y: 1.0}}")
-    (workplace / "a.yaml").write_text(text)
-    before = contents(workplace)
-    check_complaint(*call("run", "a.yaml", *arguments.split()), message)
-    assert contents(workplace) == before
+    check_refused(workplace, text, message, *arguments.split())
 
 
 def test_the_scenario_that_is_changed_is_good(workplace):

@@ -3,15 +3,12 @@
 import copy
 from typing import Any
 
-import fake_cupy
 import numpy as np
 import pytest
-from cuda_on_cpu import needs_compiler
 from dynamic_scenarios import plate
 
 import phasefield as pf
 from phasefield.errors import InputError
-from phasefield.kernels import gpu
 from phasefield.output import checkpoint
 
 HOLE = [{"name": "hole", "shapes": [{"box": {"from": [10, 2], "to": [12, 5]}}], "void": True}]
@@ -35,20 +32,6 @@ CASES: dict[str, dict[str, Any]] = {
     "impact": small(loads=IMPACT, initial_velocity={"y": "0.1*x"}),
     "displaced": small(loads=MOVED, faces={"y": {"low": "clamped"}}),
 }
-
-
-@pytest.fixture(params=[pytest.param("double", marks=needs_compiler), pytest.param("device", marks=pytest.mark.gpu)])
-def cupy(request, monkeypatch):
-    """The double of CuPy on the CPU; with `-m gpu` CuPy and a real device."""
-    if request.param == "double":
-        yield fake_cupy.install(monkeypatch)
-    else:
-        try:
-            gpu.require_device()
-        except InputError as error:
-            pytest.skip(f"no GPU: {error}")
-        yield gpu.load_cupy()
-    fake_cupy.forget()
 
 
 def simulation(case: dict[str, Any], device: str, until: float = 0.0):

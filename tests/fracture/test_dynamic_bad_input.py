@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
-from command_line import call, check_complaint, contents
+from command_line import call, check_refused, replaced
 
 GOOD = """\
 title: A plate that is struck
@@ -317,24 +318,13 @@ CASES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def changed(old: str, new: str) -> str:
-    assert old in GOOD, old
-    return GOOD.replace(old, new, 1)
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+changed = partial(replaced, GOOD)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_scenario(workplace, case):
     old, new, message = CASES[case]
-    (workplace / "a.yaml").write_text(changed(old, new))
-    before = contents(workplace)
-    check_complaint(*call("run", "a.yaml", "--threads", "1"), message)
-    assert contents(workplace) == before
+    check_refused(workplace, changed(old, new), message, "--threads", "1")
 
 
 def show() -> None:

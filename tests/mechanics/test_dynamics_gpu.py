@@ -2,10 +2,8 @@
 
 import itertools
 
-import fake_cupy
 import numpy as np
 import pytest
-from cuda_on_cpu import needs_compiler
 
 from phasefield.energy.fracture import CrackEnergy, Degradation
 from phasefield.errors import InputError, NumericalError
@@ -29,20 +27,6 @@ SPLITS = {
     "spectral": ({}, "strain"),
     "hybrid": ({}, "strain"),
 }
-
-
-@pytest.fixture(params=[pytest.param("double", marks=needs_compiler), pytest.param("device", marks=pytest.mark.gpu)])
-def cupy(request, monkeypatch):
-    """The double of CuPy on the CPU; with `-m gpu` CuPy and a real device."""
-    if request.param == "double":
-        yield fake_cupy.install(monkeypatch)
-    else:
-        try:
-            gpu.require_device()
-        except InputError as error:
-            pytest.skip(f"no GPU: {error}")
-        yield gpu.load_cupy()
-    fake_cupy.forget()
 
 
 def plane(nx, ny, periodic=(False, False)):
