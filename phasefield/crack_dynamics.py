@@ -22,7 +22,7 @@ from phasefield.backend import available_threads, make_backend
 from phasefield.errors import InputError, NumericalError
 from phasefield.mechanics.crack_skeleton import CRACKED
 from phasefield.mechanics.crack_tips import find_tips
-from phasefield.mechanics.cracked_body import tensor_fields
+from phasefield.mechanics.cracked_body import at_centres, tensor_fields
 from phasefield.mechanics.dynamics import MovingBody
 from phasefield.mechanics.motion_balance import MotionBalance, MotionCounters
 from phasefield.mechanics.running_damage import RunningDamage
@@ -152,7 +152,7 @@ class CrackDynamics(Simulation):
         for kind, nodal in (("displacement", self.body.displacement), ("velocity", self.body.velocity)):
             for i, name in enumerate(AXIS_NAMES[:d]):
                 if f"{kind}_{name}" in names:
-                    fields[f"{kind}_{name}"] = _at_centres(nodal[i])
+                    fields[f"{kind}_{name}"] = at_centres(nodal[i])
         if any(name.startswith(("strain", "stress")) for name in names):
             strain = self.body.strain_at_centres()
             fields |= tensor_fields("strain", strain, d)
@@ -176,9 +176,6 @@ class CrackDynamics(Simulation):
     @property
     def step_size(self) -> float:
         return self.last_size
-
-    def history_names(self) -> list[str]:
-        return list(self.history_row())
 
     def history_row(self) -> dict[str, float]:
         """Scalars of the present state; counts are those since the start, momentum and impulse are half a step ahead."""
@@ -398,11 +395,3 @@ class CrackDynamics(Simulation):
         self.body.close()
         self.running.close()
         self.damage.close()
-
-
-def _at_centres(nodal: np.ndarray) -> np.ndarray:
-    """Means over the corners of cells."""
-    for axis in range(nodal.ndim):
-        n = nodal.shape[axis]
-        nodal = 0.5 * (np.take(nodal, range(n - 1), axis) + np.take(nodal, range(1, n), axis))
-    return nodal

@@ -153,9 +153,6 @@ class CrackGrowth(Simulation):
     def step_size(self) -> float:
         return self.last_size
 
-    def history_names(self) -> list[str]:
-        return list(self.history_row())
-
     def history_row(self) -> dict[str, float]:
         """Scalars of the present state; counts are those since the start."""
         assert self.response is not None

@@ -112,9 +112,9 @@ class Simulation(ABC):
     def step_size(self) -> float:
         """Length of the last of them, 0 before the first."""
 
-    @abstractmethod
     def history_names(self) -> list[str]:
-        """Columns of `/history`."""
+        """Columns of `/history`: those of the present row, unless an evolution knows them without one."""
+        return list(self.history_row())
 
     @abstractmethod
     def history_row(self) -> dict[str, float]:

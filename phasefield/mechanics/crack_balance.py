@@ -21,19 +21,25 @@ class CrackCounters:
 
 
 @dataclass
-class Balance:
-    """Energies: work of the loads, elastic energy, energy of cracks with its parts, and what these were at the start."""
+class CracksBalance:
+    """The energy of cracks, by its parts, and at the start."""
 
-    work: float = 0.0
-    elastic: float = 0.0
     local: float = 0.0
     gradient: float = 0.0
-    first_elastic: float = 0.0
     first_cracks: float = 0.0
 
     @property
     def cracks(self) -> float:
         return self.local + self.gradient
+
+
+@dataclass
+class Balance(CracksBalance):
+    """Energies: of cracks, work of the loads, elastic energy now and at the start."""
+
+    work: float = 0.0
+    elastic: float = 0.0
+    first_elastic: float = 0.0
 
     @property
     def released(self) -> float:

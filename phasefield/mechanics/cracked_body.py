@@ -99,6 +99,14 @@ def tensor_fields(kind: str, mandel: np.ndarray, dimensions: int) -> dict[str, n
     }
 
 
+def at_centres(nodal: np.ndarray) -> np.ndarray:
+    """Means over the corners of cells, of values at the nodes (*nodes)."""
+    for axis in range(nodal.ndim):
+        n = nodal.shape[axis]
+        nodal = 0.5 * (np.take(nodal, range(n - 1), axis) + np.take(nodal, range(1, n), axis))
+    return nodal
+
+
 class PeriodicBody(CrackedBody):
     """A periodic cell under mean strains and stresses.
 
@@ -257,11 +265,7 @@ class FacedBody(CrackedBody):
         solution, d = response.solution, self.grid.dimensions
         result = {}
         for i, name in enumerate(AXIS_NAMES[:d]):
-            u = solution.displacement[i]
-            for axis in range(d):
-                n = u.shape[axis]
-                u = 0.5 * (np.take(u, range(n - 1), axis=axis) + np.take(u, range(1, n), axis=axis))
-            result[f"displacement_{name}"] = scale * u
+            result[f"displacement_{name}"] = scale * at_centres(solution.displacement[i])
         result |= tensor_fields("strain", scale * solution.strain, d)
         return result | tensor_fields("stress", scale * solution.stress, d)
 

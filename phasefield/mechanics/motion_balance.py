@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from phasefield.mechanics.crack_balance import CracksBalance
+
 
 @dataclass
 class MotionCounters:
@@ -15,19 +17,12 @@ class MotionCounters:
 
 
 @dataclass
-class MotionBalance:
+class MotionBalance(CracksBalance):
     """Energies of cracks, and what all energies together began with, T as that of the present length of steps.
 
     heat_work: what changes of thermal strain have added to the elastic energy. delayed: ∫∫ τ (∂φ/∂t)² dV dt.
     """
 
-    local: float = 0.0
-    gradient: float = 0.0
-    first_cracks: float = 0.0
     first_energy: float = 0.0
     heat_work: float = 0.0
     delayed: float = 0.0
-
-    @property
-    def cracks(self) -> float:
-        return self.local + self.gradient
